@@ -5,13 +5,13 @@ Summaries, reports, CSV, rankings and ``odb compare`` walk the table; docs/archi
 """
 
 from collections.abc import Callable
-from statistics import geometric_mean, median
 from typing import Any
 
 from bench.analysis.energy import cpu_seconds, energies_of
 from bench.analysis.figures.late import LATE
 from bench.analysis.figures.metric import Metric as Metric
-from bench.analysis.figures.percentiles import TPOT, decode_rate, first_tokens, percentile_of
+from bench.analysis.figures.percentiles import TPOT, decode_rate, first_tokens, gaps, last_turns, percentile_of
+from bench.analysis.figures.pooled import middle_size, typical, typical_time
 from bench.analysis.figures.rule import GEOMETRIC_MEAN, MEDIAN, Figure, Rule, Values
 from bench.analysis.figures.rule import Unit as Unit
 from bench.analysis.figures.sustained import RETAINED, STEADY_RATE, TIME_TO_THROTTLE
@@ -24,6 +24,7 @@ from bench.analysis.staged.figures import NETWORK, median_of_role, overlapped_ra
 from bench.contracts import STAGES
 from bench.record.record import Repeat
 from bench.record.summary import Summary
+from bench.scenarios.text import CHAT, CONCURRENT
 from bench.stats import processes as processes_
 from bench.words import sentence
 
@@ -35,25 +36,6 @@ def figures_of(found: Summary) -> dict[str, float]:
 
 
 # ---------------------------------------------------------------------------------------- one figure of each process
-
-
-def _known(values: Values) -> list[float]:
-    return [value for value in values if value is not None]
-
-
-def _typical(run: Processes, values: Values) -> float | None:
-    known = _known(values)
-    return geometric_mean(known) if known else None
-
-
-def _typical_time(run: Processes, values: Values) -> int | None:
-    known = _known(values)
-    return round(geometric_mean([max(1, value) for value in known])) if known else None
-
-
-def _middle_size(run: Processes, values: Values) -> int | None:
-    known = _known(values)
-    return round(median(known)) if known else None
 
 
 OPEN_LOOPS, FRAMES = ("server", "fixed-rate"), ("fixed-rate",)
@@ -157,24 +139,62 @@ METRICS: tuple[Metric, ...] = (
         applies="text_generation",
     ),
     Metric(
+        name="ttft_last_turn_ns",
+        unit="ns",
+        rule=percentile_of(last_turns, 50),
+        short=sentence("metric.ttft_last_turn_ns.short"),
+        samples=processes_.MIN_SAMPLES[50],
+        applies="text_generation",
+        scenarios=(CHAT,),
+    ),
+    Metric(
+        name="ttft_p95_ns",
+        unit="ns",
+        rule=percentile_of(first_tokens, 95),
+        short="TTFT p95",
+        samples=processes_.MIN_SAMPLES[95],
+        applies="text_generation",
+        tail=True,
+        scenarios=(CONCURRENT,),
+    ),
+    Metric(
+        name="itl_p95_ns",
+        unit="ns",
+        rule=percentile_of(gaps, 95),
+        short="ITL p95",
+        samples=processes_.MIN_SAMPLES[95],
+        applies="text_generation",
+        tail=True,
+        scenarios=(CONCURRENT,),
+    ),
+    Metric(
+        name="tokens_per_s",
+        unit="tokens_per_s",
+        rule=Rule(of=_each(lambda p: p.tokens_per_s), pooled=typical, how=GEOMETRIC_MEAN),
+        short=sentence("metric.tokens_per_s.short"),
+        lower_is_better=False,
+        applies="text_generation",
+        scenarios=(CONCURRENT,),
+    ),
+    Metric(
         name="throughput_per_s",
         unit="queries_per_s",
         path=("throughput_per_s",),
-        rule=Rule(of=_each(lambda p: p.throughput_per_s), pooled=_typical, how=GEOMETRIC_MEAN),
+        rule=Rule(of=_each(lambda p: p.throughput_per_s), pooled=typical, how=GEOMETRIC_MEAN),
         lower_is_better=False,
     ),
     Metric(
         name="cold_start_ns",
         unit="ns",
         path=("cold_start_ns",),
-        rule=Rule(of=_each(lambda p: _cold_start(p.repeat)), pooled=_typical_time, how=GEOMETRIC_MEAN),
+        rule=Rule(of=_each(lambda p: _cold_start(p.repeat)), pooled=typical_time, how=GEOMETRIC_MEAN),
         about="times",
     ),
     Metric(
         name="peak_rss_bytes",
         unit="bytes",
         path=("memory_bytes", "peak_rss"),
-        rule=Rule(of=_each(lambda p: peak_rss(p.repeat)), pooled=_middle_size, how=MEDIAN),
+        rule=Rule(of=_each(lambda p: peak_rss(p.repeat)), pooled=middle_size, how=MEDIAN),
         speed=False,
         about="run",
         csv="memory_peak_rss_bytes",
@@ -211,7 +231,7 @@ METRICS: tuple[Metric, ...] = (
         unit="samples_per_s",
         rule=Rule(
             of=_each(lambda p: None if p.throughput_per_s is None else p.samples * p.throughput_per_s),
-            pooled=_typical,
+            pooled=typical,
             how=GEOMETRIC_MEAN,
             interval=lambda run: processes_.between_values([p.samples * (p.throughput_per_s or 0) for p in run.each]),
         ),
@@ -280,7 +300,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         name="overlapped_per_s",
         unit="queries_per_s",
-        rule=Rule(of=_each(overlapped_rate), pooled=_typical, how=GEOMETRIC_MEAN),
+        rule=Rule(of=_each(overlapped_rate), pooled=typical, how=GEOMETRIC_MEAN),
         short=sentence("metric.overlapped_per_s.short"),
         lower_is_better=False,
         applies="tensor",

@@ -20,7 +20,7 @@ from msgspec import Struct
 from bench.contracts import Scenario
 from bench.record.evidence import RepeatRule, RepeatsEnded
 from bench.record.record import Repeat, StoppingRule
-from bench.scenarios.axes import axis_of
+from bench.scenarios.axes import mixes_points
 from bench.scenarios.kinds import kind_of
 from bench.scenarios.open_loops import bound_percentile, is_searched
 from bench.words import Sentence, sentence
@@ -63,13 +63,13 @@ def seen_of(
 ) -> Seen:
     """``arrays``: the arrays that the repeat names. ``plan``: the rules of the run. ``busy``: fraction of the machine
     that others used. ``took_ns``: from spawn to exit."""
-    from bench.analysis.run_processes import arrays_of
+    from bench.analysis.run_processes import round_latencies
     from bench.stats.processes import ordered
 
     rule, repeats = plan
-    latency = ordered(arrays_of([repeat], arrays, "latency_ns"))
+    latency = ordered(round_latencies([repeat], arrays))
     figures = figures_of([repeat], arrays, scenario, latency)
-    stationary = axis_of(scenario) is None
+    stationary = not mixes_points(scenario)
     drifted = stationary and any(moved(found, rule) for found in drifts([repeat], arrays, repeats.fewest, rule))
     restless = repeat.converged is False or drifted
     return Seen(figures[0] if figures else None, restless, is_disturbed(busy), took_ns)
@@ -82,9 +82,9 @@ def is_disturbed(busy: float | None) -> bool:
 
 def figures_of(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario, latency: "Ordered") -> list[float]:
     """The figure in which processes are compared, of each that has one: its p50 in nanoseconds, offline its queries a
-    second. Of a scenario with an axis the geometric mean of its points' p50, which are equally important however many
-    queries each has; of a search for the largest rate that rate; of another open loop the p50 of what a query took once
-    it was begun, since how long it waited differs with the arrivals. ``latency``: of ``repeats``."""
+    second. Of a scenario that mixes points the geometric mean of its points' p50, which are equally important however
+    many queries each has; of a search for the largest rate that rate; of another open loop the p50 of what a query took
+    once it was begun, since how long it waited differs with the arrivals. ``latency``: of ``repeats``."""
     from bench.analysis.run_processes import middles_by_point, query_rate
     from bench.stats.percentiles import percentile
 
@@ -94,7 +94,7 @@ def figures_of(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario
         return [float(percentile(taken, 50)) for _, taken in _series(repeats, samples) if len(taken)]
     if kind_of(scenario).overlapping:
         return [rate for repeat in repeats if (rate := query_rate(repeat, samples, scenario))]
-    if axis_of(scenario) is not None:
+    if mixes_points(scenario):
         middles = (middles_by_point(repeat, samples) for repeat in repeats)
         return [geometric_mean([max(1.0, middle) for middle in found]) for found in middles if found]
     return [float(middle) for middle in latency.percentiles(50)]
@@ -121,10 +121,12 @@ def drifts(repeats: Sequence[Repeat], samples: "Samples", among: int, rule: Stop
 
 
 def _series(repeats: Sequence[Repeat], samples: "Samples") -> "Iterator[tuple[Times, Times]]":
-    """When queries were begun and what each then took, of each repeat that has both."""
+    """When queries were begun and what each then took, of each repeat that has both; of rounds where they come in
+    such."""
     for repeat in repeats:
         named = repeat.samples.arrays if repeat.samples is not None else {}
-        start, latency, due = (samples.get(named.get(role, "")) for role in ("start_ns", "latency_ns", "due_ns"))
+        roles = ("round_start_ns", "round_ns") if "round_ns" in named else ("start_ns", "latency_ns")
+        start, latency, due = (samples.get(named.get(role, "")) for role in (*roles, "due_ns"))
         if start is not None and latency is not None:
             yield start, latency if due is None else due + latency - start
 

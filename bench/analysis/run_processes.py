@@ -32,7 +32,9 @@ class Process(Struct, frozen=True, kw_only=True):
     scenario says. Of an open loop ``due_ns`` and ``start_ns`` [n],
     ``dropped_ns`` [m], the ``bound_ns`` on latency and the ``bound_percentile`` that must be within it, and the
     ``attempts`` of a search for a rate.
-    ``idle_ns``, ``idle_cpu_ns`` [n]: before each query, in the scenario that idles. ``samples``: of one query."""
+    ``idle_ns``, ``idle_cpu_ns`` [n]: before each query, in the scenario that idles. ``samples``: of one query.
+    ``round_ns``: latencies of rounds; of queries, where these do not come in rounds, and sorted in ``sorted_ns``.
+    ``tokens_per_s``: of all users, in the window of a scenario where generations overlap."""
 
     repeat: Repeat
     latency_ns: Samples
@@ -57,6 +59,8 @@ class Process(Struct, frozen=True, kw_only=True):
     idle_ns: Samples = NOTHING
     idle_cpu_ns: Samples = NOTHING
     samples: int = 1
+    round_ns: Samples = NOTHING
+    tokens_per_s: float | None = None
 
     def at_points(self) -> "Process":
         """With the queries that belong to points of the scenario's axis: of a search those of its attempts."""
@@ -78,6 +82,8 @@ class Process(Struct, frozen=True, kw_only=True):
         return replace(
             self,
             latency_ns=latency_ns,
+            round_ns=latency_ns,
+            tokens_per_s=None,
             sorted_ns=np.sort(latency_ns),
             token_ns=self.token_ns[chosen] if len(self.token_ns) else NOTHING,
             shared_tokens=self.shared_tokens[chosen] if len(self.shared_tokens) else NOTHING,
@@ -116,7 +122,7 @@ class Processes(Struct, frozen=True):
         return tuple(process.repeat for process in self.each)
 
     def latencies(self) -> Series:
-        return Series(tuple(process.latency_ns for process in self.each), self.latency)
+        return Series(tuple(process.round_ns for process in self.each), self.latency)
 
     def tokens(self, of: Callable[[Samples], Samples]) -> Series:
         """``of``: from the times of all tokens [n, tokens] to the series [m]."""
@@ -155,11 +161,11 @@ def processes_of(
 ) -> Processes:
     """``samples`` holds the arrays that ``repeats`` name; ``latency``: their latencies, where the caller has them in
     order."""
-    known = latency or ordered(arrays_of(repeats, samples, "latency_ns"))
+    known = latency or ordered(round_latencies(repeats, samples))
     in_order = iter(known.sorted)
     found, bound = [], bound_ns(scenario)
     for repeat in repeats:
-        latency_ns = _array(repeat, samples, "latency_ns")
+        latency_ns, round_ns = (_array(repeat, samples, role) for role in ("latency_ns", "round_ns"))
         found.append(
             Process(
                 repeat=repeat,
@@ -170,6 +176,8 @@ def processes_of(
                 throughput_per_s=query_rate(repeat, samples, scenario),
                 shared_tokens=_array(repeat, samples, "shared_tokens"),
                 point=_array(repeat, samples, "point"),
+                round_ns=round_ns if len(round_ns) else latency_ns,
+                tokens_per_s=token_rate(repeat, samples),
                 axis_thousandths=_array(repeat, samples, "axis_thousandths"),
                 staged={role: array for role in STAGED_ROLES if len(array := _array(repeat, samples, role))},
                 prompt_tokens=_array(repeat, samples, "prompt_tokens"),
@@ -197,6 +205,15 @@ def _attempts(repeat: Repeat, samples: Mapping[str, Samples], bound: int | None)
     return attempts_of(rates, point, latency_ns, bound) if bound is not None and len(point) else ()
 
 
+def round_latencies(repeats: Sequence[Repeat], samples: Mapping[str, Samples]) -> list[Samples]:
+    """Of each repeat that has any: the latencies of its rounds, where queries come in rounds of unlike ones, as the
+    turns of a conversation; else those of its queries."""
+    rounds = [_array(repeat, samples, "round_ns") for repeat in repeats]
+    queries = [_array(repeat, samples, "latency_ns") for repeat in repeats]
+    found = (whole if len(whole) else each for whole, each in zip(rounds, queries, strict=True))
+    return [array for array in found if len(array)]
+
+
 def arrays_of(repeats: Sequence[Repeat], samples: Mapping[str, Samples], role: str) -> list[Samples]:
     """The arrays of ``role`` that are there and not empty, in the order of the repeats."""
     return [array for repeat in repeats if len(array := _array(repeat, samples, role))]
@@ -219,7 +236,7 @@ def middles_by_point(repeat: Repeat, samples: Mapping[str, Samples]) -> list[flo
 
 
 class TimedRun(RecordedRun, frozen=True, kw_only=True):
-    """``latency``: of each repeat that the figures are of and that has any."""
+    """``latency``: of each repeat that the figures are of and that has any; of rounds where queries come in rounds."""
 
     latency: Ordered
 
@@ -232,7 +249,7 @@ def timed(run: RecordedRun) -> TimedRun:
     """``run`` with its latencies in order, unless it has them already."""
     if isinstance(run, TimedRun):
         return run
-    latency = ordered(arrays_of(run.record.repeats, run.samples, "latency_ns"))
+    latency = ordered(round_latencies(run.record.repeats, run.samples))
     return TimedRun(run.record, run.samples, run.folder, run.corrections, latency=latency)
 
 
@@ -267,6 +284,20 @@ def offline_queries(repeat: Repeat, samples: Mapping[str, Samples]) -> float:
         return float(repeat.samples.queries)
     start, latency = (np.concatenate([samples[key] for key in pair]) for pair in keys)
     return queries_in_window(start, latency, repeat.duration_ns)
+
+
+def token_rate(repeat: Repeat, samples: Mapping[str, Samples]) -> float | None:
+    """Tokens a second that came in the window of one process; ``None`` where generations do not overlap."""
+    found = [_array(repeat, samples, role) for role in ("start_ns", "token_ns", "in_flight_start_ns")]
+    flying = _array(repeat, samples, "in_flight_token_ns")
+    if flying.ndim != 2 or found[1].ndim != 2 or not repeat.duration_ns:
+        return None
+    came = [
+        tokens[tokens >= 0] + np.repeat(start, (tokens >= 0).sum(axis=1))
+        for start, tokens in (found[:2], (found[2], flying))
+    ]
+    inside = sum(int(((times >= 0) & (times < repeat.duration_ns)).sum()) for times in came)
+    return SECOND * inside / repeat.duration_ns
 
 
 def queries_in_window(start_ns: Samples, latency_ns: Samples, window_ns: int) -> float:

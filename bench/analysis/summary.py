@@ -44,7 +44,9 @@ def summarise(
     """
     run = processes_of(repeats, samples, scenario, latencies, settings)
     beside = PromptTimes(
-        arrays_of(repeats, samples, "tokenized_token_ns"), arrays_of(repeats, samples, "prompt_tokens")
+        arrays_of(repeats, samples, "tokenized_token_ns"),
+        arrays_of(repeats, samples, "prompt_tokens"),
+        arrays_of(repeats, samples, "prefilled_tokens"),
     )
     text = text_generation(run, beside, scenario, token_ids)
     parts = {

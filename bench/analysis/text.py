@@ -21,10 +21,11 @@ BEGINNING = 1
 
 class PromptTimes(Struct, frozen=True):
     """Arrays of each repeat in addition to its token times: ``tokenized_ns`` [n, tokens], with the tokenizer inside;
-    ``prompt_tokens`` [n]."""
+    ``prompt_tokens`` [n]; ``prefilled_tokens`` [n] instead, of conversations."""
 
     tokenized_ns: Sequence[Samples] = ()
     prompt_tokens: Sequence[Samples] = ()
+    prefilled_tokens: Sequence[Samples] = ()
 
 
 def text_generation(
@@ -37,7 +38,7 @@ def text_generation(
     arrays = [p.token_ns for p in run.each if p.token_ns.ndim == 2 and p.token_ns.size]
     if not arrays:
         return None
-    lengths = beside.prompt_tokens
+    lengths = beside.prompt_tokens or beside.prefilled_tokens
     prompt = int(np.median(np.concatenate(lengths) if lengths else np.array([scenario.prompt_tokens or 0])))
     new = [_of_new(p) for p in run.each if p.token_ns.ndim == 2 and p.token_ns.size]
     ttft = processes.ordered_percentile(run.once(first_of_new).ordered, 50)
@@ -57,13 +58,32 @@ def text_generation(
         e2e_ns=processes.process_percentile([last(array[kept]) for array, kept in zip(arrays, new, strict=True)], 50),
         tokenized=_tokenized(beside.tokenized_ns, all(kept.all() for kept in new)),
         cached=_cached(arrays, new),
+        prefilled_tokens=_by_turn([p.point for p in run.each if len(p.point)], beside.prefilled_tokens),
     )
+
+
+def _by_turn(turns: Sequence[Samples], prefilled_tokens: Sequence[Samples]) -> tuple[int, ...]:
+    """The median of each turn; none where it is not known which turn each query was."""
+    if not prefilled_tokens or [len(part) for part in turns] != [len(part) for part in prefilled_tokens]:
+        return ()
+    turn, tokens = np.concatenate(turns), np.concatenate(prefilled_tokens)
+    return tuple(round(float(np.median(tokens[turn == one]))) for one in np.unique(turn))
 
 
 def first_of_new(run: Processes) -> Series:
     """When the first token came, of each query whose prompt the engine had to take in whole."""
     parts = tuple(
         first(p.token_ns[_of_new(p)]) if p.token_ns.ndim == 2 and p.token_ns.size else NOTHING for p in run.each
+    )
+    return Series(parts, processes.ordered(parts))
+
+
+def first_of_last_turn(run: Processes) -> Series:
+    """When the first token came, of each query in the last turn of its conversation."""
+    last_turn = max((int(p.point.max()) for p in run.each if len(p.point)), default=0)
+    parts = tuple(
+        first(p.token_ns[p.point == last_turn]) if last_turn and len(p.token_ns) == len(p.point) else NOTHING
+        for p in run.each
     )
     return Series(parts, processes.ordered(parts))
 

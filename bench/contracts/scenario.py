@@ -68,6 +68,9 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ``open_loop``: each query is due at a given moment, however late earlier answers are, and latency counts from it.
     ``lasting``: the parameter with the minutes that one process measures, whatever the preset says; ``""``: as long as
     the preset says. A kind with it has one process unless another number is asked for.
+    ``rounds``: queries come in rounds of one for each point in order; the times of whole rounds, in the role
+    ``round_ns``, say when enough was measured. ``each``: a parameter that is one of its words; where it is not given,
+    each of them is a run of its own.
     """
 
     name: Name
@@ -84,6 +87,8 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     staged: bool = False
     open_loop: bool = False
     lasting: str = ""
+    rounds: bool = False
+    each: str = ""
 
     @property
     def overlapping(self) -> bool:

@@ -71,7 +71,9 @@ class OpenRequest(Struct, frozen=True):
     whatever ``options`` say; it is set only in the pass that observes the KV cache. ``depth_tokens``: how many tokens
     every query finds in the cache; 0: every query begins with an empty one, and nothing of an earlier query is kept for
     it unless ``options`` ask for that. ``stop_tokens``: a ``StreamSession`` ends a generation behind the first of them;
-    none: it generates as many as it is asked for.
+    none: it generates as many as it is asked for. ``converses``: turns of a conversation follow one another, and
+    what was computed for one of them has to be found again in the next. ``users``: how many generate at once, each with
+    a cache of its own for ``decode_context`` tokens.
     """
 
     artifact: Artifact
@@ -87,6 +89,8 @@ class OpenRequest(Struct, frozen=True):
     depth_tokens: int = 0
     stop_tokens: tuple[int, ...] = ()
     profile: Path | None = None
+    converses: bool = False
+    users: int = 1
 
 
 Phase = Callable[[str], AbstractContextManager[None]]

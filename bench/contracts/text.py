@@ -4,8 +4,10 @@
 Whoever has logits adds ``LogitsSession``; whoever has a tokenizer adds ``TokenizingSession``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from bench.contracts.session import Session
 
@@ -101,6 +103,55 @@ class PrefixKeepingSession(Protocol):
     def forget(self) -> None:
         """Become as a newly opened session, of which nothing has been asked. May take as long as opening it. Never
         called in a timed pass."""
+        ...
+
+
+@runtime_checkable
+class ConversingSession(Protocol):
+    """A stream session that can go on behind its last generation, and computes only what is new. Every ``TokenSession``
+    can: the next ``prefill`` follows what the cache holds."""
+
+    def converses(self) -> bool:
+        """Whether it can as it was opened."""
+        ...
+
+    def turn(self, ids: "np.ndarray[Any, Any]", tokens: int, on_token: Callable[[int], None]) -> None:
+        """Append ``ids`` (int64 [n]) to the history, which is all prompts since the last ``fill`` with all tokens that
+        were generated after each, and generate as ``generate`` does. The first turn after a ``fill`` begins a
+        history."""
+        ...
+
+
+@runtime_checkable
+class ParallelSession(Protocol):
+    """A token session of which there may be several on one model, for users that generate at once."""
+
+    def parallel(self, users: int) -> "Sequence[TokenSession]":
+        """One session for each of so many users, with a cache of its own. Each is driven by a thread of its own, and
+        releases the GIL while the model runs."""
+        ...
+
+
+class GivenTokens(Struct, frozen=True):
+    """What one step gave a user: ``tokens`` in order; ``ended``: they are the last of the generation."""
+
+    user: int
+    tokens: tuple[int, ...]
+    ended: bool = False
+
+
+@runtime_checkable
+class BatchingSession(Protocol):
+    """A text session whose engine generates for several users at once, and decides itself what it computes in a step.
+    One thread drives it."""
+
+    def submit(self, user: int, ids: "np.ndarray[Any, Any]", tokens: int) -> None:
+        """Ask for ``tokens`` tokens after ``ids`` (int64 [n]) for a user who has no generation under way, greedily and
+        from an empty cache. Ends early only behind one of ``OpenRequest.stop_tokens``."""
+        ...
+
+    def step(self) -> Sequence[GivenTokens]:
+        """Compute one step of what is under way; what came out of it for whom."""
         ...
 
 

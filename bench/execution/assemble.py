@@ -272,6 +272,7 @@ def _known_only_here(evidence: Evidence) -> Summary:
         agreement=evidence.agreement,
         stop_token_ids=evidence.opening.request.stop_tokens if evidence.opening else (),
         tokenizer=evidence.checked.text.tokenizer if evidence.checked and evidence.checked.text else None,
+        answers=evidence.checked.text.answers if evidence.checked and evidence.checked.text else None,
         cache_state="filled" if (evidence.scenario or evidence.run.scenario).depth_tokens else "empty",
     )
     return Summary(energy=energy_summary(energies, facts.macs, None, evidence.channels), text_generation=text)

@@ -8,8 +8,8 @@ from bench.execution.assemble import placement_summary
 from bench.execution.quality import compare_quality
 from bench.execution.references import compare_tensors
 from bench.execution.text_references import compare_with_engine, compare_with_weights
+from bench.inputs.conversations import demand_lengths, refuse_depth, refuse_long_conversation
 from bench.inputs.prepared import Prepared
-from bench.inputs.prompts import demand_room
 from bench.inputs.tokenizer_file import ADDED_TOKENS
 from bench.jobs import Runner
 from bench.passes import cached_results, check, convert, foresee, judge, kv_cache, prepare, profile
@@ -17,6 +17,7 @@ from bench.passes.compile_caches import CompileCaches
 from bench.passes.evidence import Evidence, Opening, Step, known
 from bench.plugins import load
 from bench.scenarios.kinds import kind_of
+from bench.scenarios.text import keeps_prefix, most_tokens, turns_of, users_of
 from bench.suite.fitness import refuse_unfit
 from bench.suite.plan import PlannedRun, settle_scenario
 from bench.suite.presets import emulated_generation_rule, text_generation_rule
@@ -51,7 +52,7 @@ def demand_prompts(run: PlannedRun, prepared: Prepared, scenario: Scenario) -> N
     decoder, known = prepared.artifact.decoder, prepared.counted
     if decoder is None:
         return
-    demand_room(known.lengths, decoder, (scenario.depth_tokens or 0) + (scenario.generate_tokens or 1))
+    demand_lengths(known.lengths, decoder, scenario)
     target, failure = load(run.target.plugin), known.failure
     if failure is None or not isinstance(target, TokenizingTarget):
         return
@@ -65,9 +66,14 @@ def open_request(
     """What the target is asked to open, the same in every pass of a run."""
     own = prepared.prompt_tokens if prepared is not None else None
     prompt, generate = scenario.prompt_tokens or own or 0, scenario.generate_tokens or 0
-    depth, decoder = scenario.depth_tokens or 0, artifact.decoder
+    depth, decoder, turns = scenario.depth_tokens or 0, artifact.decoder, turns_of(scenario)
+    own_lengths = prepared.counted.lengths if prepared is not None else ()
+    most = most_tokens(replace(scenario, prompt_tokens=prompt), own_lengths if turns else ())
+    if decoder is not None:
+        refuse_depth(scenario)
+        refuse_long_conversation(artifact.model_id, decoder, scenario, own_lengths)
     text = prepared is not None and prepared.inputs is not None and prepared.inputs.source == "prompt_text"
-    if decoder is not None and depth + prompt + generate > decoder.context_length and not text:
+    if decoder is not None and turns is None and depth + prompt + generate > decoder.context_length and not text:
         code = "run.context_exceeded_at_depth" if depth else "run.context_exceeded"
         raise RunFailure(
             "bad_input",
@@ -88,10 +94,12 @@ def open_request(
         run.target.options,
         kind_of(scenario).intent,
         prompt,
-        min(depth + prompt + generate + (ADDED_TOKENS if text else 0), decoder.context_length) if decoder else 0,
+        min(most + (ADDED_TOKENS if text else 0), decoder.context_length) if decoder else 0,
         strict=run.strict_placement,
         depth_tokens=depth if decoder is not None else 0,
         stop_tokens=_stop_tokens(artifact, run),
+        converses=keeps_prefix(scenario),
+        users=users_of(scenario) or 1,
     )
 
 

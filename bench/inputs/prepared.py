@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class InputsAsked(Struct, frozen=True, kw_only=True):
     """What the user gave for a model to be fed, and how many sets of inputs are wanted, for checking outputs.
 
-    ``files``: ``NAME=FILE``, or ``FILE.npz``. ``prompts``: a file of texts; ``chat``: in the model's chat template.
+    ``files``: ``NAME=FILE``, or ``FILE.npz``. ``prompts``: a file of texts; ``chat``: in the model's chat template;
+    ``turns``: of the conversation that they are.
     ``seed``: of what is made up.
     """
 
@@ -35,6 +36,7 @@ class InputsAsked(Struct, frozen=True, kw_only=True):
     prompt_ids: tuple[int, ...] = ()
     prompts: str = ""
     chat: bool = False
+    turns: int | None = None
 
 
 class Prepared(Struct, frozen=True, kw_only=True):

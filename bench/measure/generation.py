@@ -22,7 +22,7 @@ from bench.measure.energy import EnergyMeter
 from bench.measure.loop import time_generations
 from bench.measure.phases import PhaseRecorder
 from bench.measure.players.single_stream import token_times
-from bench.measure.stage import Player, Stage, Steady, Watched
+from bench.measure.stage import Player, Stage, Steady, Text, Watched
 from bench.measure.text_driver import Generator, OpenedText
 from bench.record.energy import RepeatEnergy
 from bench.record.record import StoppingRule
@@ -105,10 +105,21 @@ def play_generation(
         call=again,
         lanes=no_lanes,
         steady=steady_phase,
+        text=Text(
+            session=session,
+            decoder=decoder,
+            endless=endless,
+            tokens=tokens,
+            lengths=lengths(asked.request, asked.scenario),
+            seed=asked.seed,
+            given=given,
+            stop_tokens=asked.request.stop_tokens,
+        ),
     )
     steady = player(stage)
     in_turns = watched.take_turn is not None
-    if in_turns or not asks_convergence(asked.rule):  # times are not requested, or it is the other process' turn
+    alone = "point" not in steady.arrays  # queries that are alike, one at a time
+    if in_turns or not alone or not asks_convergence(asked.rule):  # not requested, or it is the other process' turn
         return again, replace(steady, token_ids=ids)
     arrays = dict(steady.arrays)
     tokenizer, _ = tokenizer_of(session.tokenizer(), asked.tokenizer)

@@ -8,8 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.contracts import (
+    BatchingSession,
+    ConversingSession,
     LogitsSession,
     OpenRequest,
+    ParallelSession,
     Phase,
     Placement,
     PrefixKeepingSession,
@@ -94,6 +97,10 @@ class Generator:
 
 def _ignored(token: int) -> None:
     pass
+
+
+def _generators(session: ParallelSession, stop_tokens: Collection[int], users: int) -> "Sequence[Generator]":
+    return [Generator(one, stop_tokens) for one in session.parallel(users)]
 
 
 class _Context:
@@ -185,6 +192,15 @@ class OpenedText(Generator):
         self.settle: Callable[[], None] | None = session.settle if isinstance(session, SettlingSession) else None
         keeping = session if isinstance(session, PrefixKeepingSession) else None
         self.keeps_prefixes = keeping is not None and keeping.keeps_prefixes()
+        conversing = session if isinstance(session, ConversingSession) and session.converses() else None
+        self.feeds_back = self.steps is not None
+        self.turn: Callable[[Ids, int, OnToken], None] | None = (
+            self.generate if self.feeds_back else None if conversing is None else conversing.turn
+        )
+        self.batching: BatchingSession | None = session if isinstance(session, BatchingSession) else None
+        self.parallel: Callable[[int], Sequence[Generator]] | None = None
+        if isinstance(session, ParallelSession):
+            self.parallel = partial(_generators, session, tuple(stop_tokens))
         forgetting = self._context.forget if self._context is not None else _nothing_kept
         self.forget: Callable[[], None] = keeping.forget if keeping is not None else forgetting
 

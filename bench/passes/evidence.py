@@ -19,7 +19,7 @@ from bench.record.operators import OperatorProfile
 from bench.record.quality import Quality
 from bench.record.record import Environment, Failure, Fidelity
 from bench.record.runner import OtherTool
-from bench.record.text import Agreement, KvCache, TokenizerUsed
+from bench.record.text import Agreement, AnswersChecked, KvCache, TokenizerUsed
 from bench.words import Sentence
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class TextChecked(Struct, frozen=True):
     can be compared with another engine's; false if this one put a token of its choice into the cache. ``whole``:
     whether ``forced`` is the whole content of the cache, so that its logits are the ones that the tokens came from;
     false at a depth, or for a text longer than the part that is kept. ``prompts``: the user's own, all as ids;
-    ``tokenizer``: what made them of text."""
+    ``tokenizer``: what made them of text. ``answers``: of a scenario that is more than one generation after another."""
 
     prompt: tuple[int, ...]
     forced: Path
@@ -47,6 +47,7 @@ class TextChecked(Struct, frozen=True):
     whole: bool = True
     prompts: Path | None = None
     tokenizer: TokenizerUsed | None = None
+    answers: AnswersChecked | None = None
 
 
 class Checked(Struct, frozen=True):

@@ -58,9 +58,8 @@ class CacheJob(Job[KvCache], frozen=True, kw_only=True):
         decoder = decoder_of(self.request)
         target: Target = load(self.plugin)
         room = longest_cache(decoder) + 2
-        request = replace(
-            self.request, exact_memory=True, prompt_tokens=1, decode_context=room, depth_tokens=0, stop_tokens=()
-        )
+        alone = replace(self.request, depth_tokens=0, stop_tokens=(), converses=False, users=1)
+        request = replace(alone, exact_memory=True, prompt_tokens=1, decode_context=room)
         session = open_text(target, request, untimed(worker.announce))
         worker.announce("cache")
         return observe(session, decoder, memory_in_use())

@@ -9,6 +9,7 @@ from bench.contracts import Artifact, DecoderSpec, Describable, Model, ModelRequ
 from bench.errors import InputError, OdbError, RunFailure
 from bench.inputs.batched import batched
 from bench.inputs.chat import chatted, template_beside
+from bench.inputs.conversations import continued, talked
 from bench.inputs.images import IMAGE_SUFFIXES
 from bench.inputs.prepared import InputsAsked, Prepared, prepared_tensors
 from bench.inputs.prompts import Prompt, check_ids, prompt_facts, read_prompts, save_prompts
@@ -25,6 +26,7 @@ from bench.quality.texts import samples_at_most
 from bench.record.inputs import FedInput, InputFacts, TemplateUsed
 from bench.scenarios.batches import batch_size
 from bench.scenarios.kinds import kind_of
+from bench.scenarios.text import turns_of
 from bench.suite.dataset_options import DatasetAsk
 from bench.suite.preprocessing import parse_preprocessing
 from bench.words import Sentence, sentence
@@ -164,14 +166,15 @@ def _prompts(asked: InputsAsked, artifact: Artifact) -> tuple[tuple[Prompt, ...]
     if not asked.chat:
         if any(prompt.messages for prompt in prompts):
             raise InputError(sentence("input.messages_without_chat"), sentence("input.give_chat"))
-        return prompts, None
+        return continued(prompts, asked.turns) if prompts and asked.turns else prompts, None
     template = template_beside(artifact.path)
     if template is None:
         raise InputError(
             sentence("input.no_template", model_id=artifact.model_id),
             sentence("input.put_template_beside"),
         )
-    return chatted(prompts, template), template.used
+    made = talked(prompts, template, asked.turns) if asked.turns else chatted(prompts, template)
+    return made, template.used
 
 
 def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
@@ -220,6 +223,7 @@ def inputs_asked(run: "PlannedRun", choice: "ModelChoice") -> InputsAsked:
         prompt_ids=ask.prompt_ids,
         prompts=ask.prompts,
         chat=ask.chat,
+        turns=turns_of(run.scenario),
     )
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from bench.contracts import DecoderSpec, OpenRequest, Scenario
-from bench.inputs.prompts import Prompt, demand_room, encoded, load_prompts, queries, save_prompts
+from bench.inputs.conversations import demand_lengths, refuse_long_conversation
+from bench.inputs.prompts import Prompt, encoded, load_prompts, queries, save_prompts
 from bench.inputs.tokenizer_file import tokenizer_of
 from bench.measure.generation import decoder_of, lengths
 from bench.measure.text_driver import OpenedText
+from bench.passes.answers import answers_checked
 from bench.passes.determinism import compare_token_runs
 from bench.passes.evidence import TextChecked
 from bench.record.evidence import Determinism
@@ -53,10 +55,13 @@ def check_text(
 
     decoder, tokens = decoder_of(request), scenario.generate_tokens or 1
     given, used = _as_ids(load_prompts(prompts), session, decoder, tokenizer)
-    demand_room(map(len, given), decoder, (scenario.depth_tokens or 0) + tokens)
+    lengths_of = [len(ids) for ids in given]
+    demand_lengths(lengths_of, decoder, scenario)
+    refuse_long_conversation(request.artifact.model_id, decoder, scenario, lengths_of)
     first = next(queries(given, decoder, lengths(request, scenario), seed))
     ids = session.greedy(first.context, first.prompt, tokens)
     exact = session.held_exactly()
+    others = None if forced is not None else answers_checked(session, request, scenario, given, seed)
     session.forget()  # else the engine may find the prompt among what it has just seen
     again = session.greedy(first.context, first.prompt, min(tokens, EMULATED_TOKENS) if emulated else tokens)
     determinism = compare_token_runs(ids[: len(again)] if emulated else ids, again)
@@ -73,6 +78,7 @@ def check_text(
         whole=whole,
         prompts=_saved(given, folder),
         tokenizer=used,
+        answers=others,
     )
     return TextFound(ids, text, determinism)
 

@@ -185,6 +185,8 @@ class SampleArrays(Part, frozen=True):
     ``dropped_ns`` [m] do; a search for a rate has all attempts in ``attempt_latency_ns`` [a], ``attempt_point`` [a].
     After idling also ``idle_ns`` [n], how long before each query nothing was asked, and ``idle_cpu_ns`` [n], the
     processor time of the process meanwhile; 0 of queries that followed at once.
+    Of queries in rounds also ``round_ns`` [rounds], the latencies of each together, and ``round_start_ns``; of a
+    conversation ``prefilled_tokens`` [n], which the engine was given; of users at once ``in_flight_token_ns``.
     """
 
     queries: int

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-MAY_BE_NEVER = ("token_ns", "tokenized_token_ns")
+MAY_BE_NEVER = ("token_ns", "tokenized_token_ns", "in_flight_token_ns")
 MOMENTS = ("start_ns", "in_flight_start_ns")
 """Offline they count from when the window opened, and a query issued before that may end inside."""
 STAGE_ROLES = tuple(f"stage_{name}_ns" for name in STAGES)
@@ -21,7 +21,8 @@ STAGE_ROLES = tuple(f"stage_{name}_ns" for name in STAGES)
 STAGED_ROLES = (*STAGE_ROLES, "network_alone_ns", "overlapped_latency_ns", "overlapped_start_ns")
 IDLE_ROLES = ("idle_ns", "idle_cpu_ns")
 PER_QUERY = (
-    *("latency_ns", "start_ns", "prompt_tokens", "shared_tokens", "token_ns", "point", "due_ns"),
+    *("latency_ns", "start_ns", "point", "due_ns"),
+    *("prompt_tokens", "shared_tokens", "token_ns", "prefilled_tokens"),
     *IDLE_ROLES,
     *STAGE_ROLES,
 )

@@ -115,6 +115,17 @@ class Agreement(Part, frozen=True):
     top1_differs_at: tuple[int, ...] = ()
 
 
+class AnswersChecked(Part, frozen=True):
+    """Greedy answers under the scenario's conditions, and without them: of a conversation by turn, with the prefix
+    kept in the cache and with the whole history computed again in each turn, which is the same history; of
+    users by user, all at once and each alone. ``token_ids`` and ``other_token_ids``: one list a turn or user; the
+    second is empty where there was nothing to compare. ``again``: whether the first came again."""
+
+    token_ids: tuple[tuple[int, ...], ...]
+    other_token_ids: tuple[tuple[int, ...], ...] = ()
+    again: bool | None = None
+
+
 class TextGeneration(Part, frozen=True):
     """TTFT = issue to first token. TPOT = (t_last − t_first)/(n − 1), per query. ITL = every gap. Medians of a
     repeat, geometric mean over repeats; ``itl_ns`` also its percentiles, of all gaps together where one repeat has too
@@ -125,7 +136,8 @@ class TextGeneration(Part, frozen=True):
     output for the first prompt, the first of a new process. ``tokenizer``: of the user's prompts; null for prompts of
     ids. ``cached``: queries with a prompt seen before, where the engine keeps prefixes. ``cache_state``: what was in
     the cache as ``token_ids`` were generated; null in older records. ``stop_token_ids``: those that ended generations,
-    where that was asked for.
+    where that was asked for. ``answers``: of a conversation, or of several users.
+    ``prefilled_tokens``: of a conversation, the tokens that the engine was given in each turn; the median.
     """
 
     prompt_tokens: int
@@ -148,3 +160,5 @@ class TextGeneration(Part, frozen=True):
     cached: CachedPrefix | None = None
     cache_state: CacheState | None = None
     stop_token_ids: tuple[int, ...] = ()
+    answers: AnswersChecked | None = None
+    prefilled_tokens: tuple[int, ...] = ()

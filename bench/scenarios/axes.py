@@ -20,6 +20,13 @@ def axis_of(scenario: Scenario) -> Axis | None:
     return axis if isinstance(scenario.own_parameters.get(axis.parameter), str) else None
 
 
+def mixes_points(scenario: Scenario) -> bool:
+    """Whether one series holds queries of unlike points, whose times are no sample of one distribution: not where they
+    come in rounds, nor where points are queries that run at once."""
+    kind = kind_of(scenario)
+    return axis_of(scenario) is not None and not kind.rounds and not kind.overlapping
+
+
 def points_of(scenario: Scenario) -> tuple[float, ...]:
     """The values of its axis as the plan has them; none where the player finds them. Raises ``ValueError`` for a
     parameter that is missing or cannot give so many points."""

@@ -15,6 +15,7 @@ from bench.errors import InputError, UnknownName
 from bench.scenarios import parameters as values_
 from bench.words import sentence
 
+MOST_TURNS, MOST_USERS = 256, 256
 FIELDS = ("prompt_tokens", "generate_tokens", "lanes", "depth_tokens")
 """The parameters that are fields of ``Scenario``; all others are in its ``parameters``."""
 
@@ -133,6 +134,18 @@ COOLDOWN = Parameter(
     whole=False,
     short="cooldown",
 )
+TURNS = Parameter(
+    name="turns", unit="turns", about=sentence("scenario.about.turns"), least=2, most=MOST_TURNS, default=8
+)
+PREFIX_CACHE = Parameter(
+    name="prefix_cache",
+    short="cache",
+    unit="",
+    about=sentence("scenario.about.prefix_cache"),
+    words=("on", "off"),
+    numeric=False,
+)
+USERS = Parameter(name="users", unit="users", about=sentence("scenario.about.users"), most=MOST_USERS, default=4)
 
 COMPILE_CACHE = "compile_cache"
 CACHES = ("none", "cold", "warm")
@@ -227,6 +240,31 @@ KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
                     "power_watts",
                     "busy_fraction",
                 ),
+            ),
+            ScenarioKind(
+                name="chat",
+                summary=sentence("scenario.summary.chat"),
+                tasks=("text_generation",),
+                parameters=(TURNS, PREFIX_CACHE, PROMPT_TOKENS, GENERATE_TOKENS),
+                leading=("ttft_last_turn_ns", "latency_p50_ns"),
+                percentile=False,
+                emulator=False,
+                axis=Axis(name="turn", unit="", of="counted", parameter="turns"),
+                curves=("ttft_ns", "tpot_ns"),
+                rounds=True,
+                each="prefix_cache",
+            ),
+            ScenarioKind(
+                name="concurrent",
+                summary=sentence("scenario.summary.concurrent"),
+                tasks=("text_generation",),
+                parameters=(USERS, PROMPT_TOKENS, GENERATE_TOKENS),
+                intent="throughput",
+                leading=("tokens_per_s", "throughput_per_s"),
+                percentile=False,
+                emulator=False,
+                axis=Axis(name="user", unit="", of="counted", parameter="users"),
+                curves=("ttft_ns", "itl_p95_ns"),
             ),
         )
     }

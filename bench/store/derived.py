@@ -26,8 +26,10 @@ from bench.record.part import Correction
 from bench.record.record import Fidelity, Harness, PlanPart, Record, RecordedRun, Repeat, Tool
 from bench.record.summary import Summary
 from bench.record.text import Agreement
+from bench.scenarios.axes import mixes_points
 from bench.scenarios.kinds import kind_of
 from bench.scenarios.open_loops import bound_ns, bound_percentile
+from bench.scenarios.text import lanes_of
 from bench.stats.convergence import asks_convergence, steady, width_of
 from bench.store.contradictions import REMEDY, refuse
 from bench.store.plan_contradictions import untrue
@@ -94,7 +96,7 @@ def _converged(run: "TimedRun") -> tuple[bool | None, ...]:
     """Of each repeat that has latencies, whether the percentile of the rule is as precise as asked; unknown of points
     on an axis, which are several percentiles, and of open loops, whose percentiles depend on the arrivals."""
     rule, latency, kind = run.record.plan.rule, run.latency, kind_of(run.record.plan.scenario)
-    if kind.overlapping or kind.open_loop or kind.axis is not None or not asks_convergence(rule):
+    if kind.overlapping or kind.open_loop or mixes_points(run.record.plan.scenario) or not asks_convergence(rule):
         return (None,) * len(latency.parts)
     pairs = zip(latency.intervals(rule.percentile), latency.percentiles(rule.percentile), strict=True)
     widths = [width_of(*pair) for pair in pairs]
@@ -110,7 +112,7 @@ def _by_the_rule(repeat: Repeat, run: "TimedRun", converged: Iterator[bool | Non
     held = {role: run.samples[key] for role, key in named.arrays.items() if key in run.samples}
     offline, warmup, warm = kind_of(plan.scenario).overlapping, held.get("warmup_latency_ns"), repeat.warmup
     if warmup is not None and warm is not None and len(warmup):
-        enough = len(warmup) >= (plan.scenario.lanes or 1) if offline else steady(warmup, plan.rule)
+        enough = len(warmup) >= (lanes_of(plan.scenario) or 1) if offline else steady(warmup, plan.rule)
         repeat = replace(repeat, warmup=replace(warm, steady=enough))
     if not len(held.get("latency_ns", ())):
         return repeat
@@ -120,10 +122,11 @@ def _by_the_rule(repeat: Repeat, run: "TimedRun", converged: Iterator[bool | Non
     if not offline:
         return replace(repeat, converged=by_percentile)
     whole = all(role in held for pair in OF_A_WINDOW for role in pair)
-    if not whole or not plan.scenario.lanes or not repeat.duration_ns:
+    lanes = lanes_of(plan.scenario)
+    if not whole or not lanes or not repeat.duration_ns:
         return repeat
     done, flying = ([held[role] for role in pair] for pair in OF_A_WINDOW)
-    window = repeat.duration_ns, plan.scenario.lanes
+    window = repeat.duration_ns, lanes
     return replace(repeat, converged=window_converged(done, flying, window, plan.rule.precision))
 
 
@@ -196,6 +199,7 @@ def _summary(run: "TimedRun") -> Summary:
             kv_cache=text_known.kv_cache if text_known else None,
             tokenizer=text_known.tokenizer if text_known else None,
             stop_token_ids=text_known.stop_token_ids if text_known else (),
+            answers=text_known.answers if text_known else None,
             agreement=_agreement(record),
             cache_state=text_known.cache_state if text_known else None,
         )

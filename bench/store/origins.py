@@ -65,7 +65,8 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "plan.target.opened": {"seen": "format sha256 size_bytes"},
         "plan.scenario": {"checked": "name prompt_tokens generate_tokens lanes depth_tokens compile_cache parameters"},
         "plan.scenario.kind": {
-            "seen": "name summary tasks intent leading percentile emulator samples curves staged open_loop lasting"
+            "seen": "name summary tasks intent leading percentile emulator samples curves staged open_loop lasting "
+            "rounds each"
         },
         "plan.scenario.kind.axis": {"seen": "name unit of parameter zero"},
         "plan.scenario.kind.parameters[]": {
@@ -148,9 +149,10 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         },
         "summary.text_generation": {
             "computed": "prompt_tokens generated_tokens ttft_ns tpot_ns itl_ns prefill_tokens_per_s "
-            "decode_tokens_per_s depth_tokens e2e_ns tpot_ns_ci95 ttft_ns_ci95",
+            "decode_tokens_per_s depth_tokens e2e_ns tpot_ns_ci95 ttft_ns_ci95 prefilled_tokens",
             "seen": "token_ids cache_state stop_token_ids",
         },
+        "summary.text_generation.answers": {"seen": "token_ids other_token_ids again"},
         "summary.text_generation.tokenizer": _TOKENIZER,
         "summary.text_generation.tokenized": {"computed": "queries ttft_ns tpot_ns e2e_ns"},
         "summary.text_generation.cached": {"computed": "queries ttft_ns e2e_ns"},

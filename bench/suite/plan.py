@@ -30,7 +30,7 @@ from bench.scenarios.lasting import lasting_of
 from bench.suite.built_in_datasets import dataset_folder
 from bench.suite.dataset_options import DatasetAsk
 from bench.suite.presets import EMULATED_REPEATS, PRESETS, emulated_rule, idling_rule, lasting_rule
-from bench.suite.scenario_choice import ScenarioChoice, choose_scenario
+from bench.suite.scenario_choice import ScenarioChoice, choose_scenarios
 from bench.suite.suite import ModelAsk, Suite, TargetAsk, is_file
 from bench.suite.untrusted import Untrusted, refuse_unsafe
 from bench.words import Sentence, mapped, sentence
@@ -254,8 +254,8 @@ def make_plan(
 
 def _scenarios(suite: Suite, catalog: Catalog | None) -> Iterator[tuple[ScenarioChoice, Scenario, tuple[str, ...]]]:
     """Each scenario of a run, and the models that it is for; none: all."""
-    chosen = [choose_scenario(asked, catalog) for asked in suite.scenarios or (Scenario(),)]
-    for index, choice in enumerate(chosen):
+    chosen = [choose_scenarios(asked, catalog) for asked in suite.scenarios or (Scenario(),)]
+    for index, choice in ((index, choice) for index, choices in enumerate(chosen) for choice in choices):
         only = suite.scenario_models[index] if suite.scenario_models else ()
         for scenario in each_size(choice.scenario):
             yield choice, scenario, only

@@ -61,6 +61,16 @@ def _can_be_read(kind: ScenarioKind) -> bool:
         return False
 
 
+def choose_scenarios(asked: Scenario, catalog: Catalog | None) -> tuple[ScenarioChoice, ...]:
+    """What was asked, as so many runs as its kind makes of it; see ``ScenarioKind.each``."""
+    choice = choose_scenario(asked, catalog)
+    own, each = choice.scenario.own_parameters, choice.kind.each
+    words = next((one.words for one in choice.kind.parameters if one.name == each), ())
+    if not words or each in own:
+        return (choice,)
+    return tuple(replace(choice, scenario=replace(choice.scenario, parameters={**own, each: word})) for word in words)
+
+
 def choose_scenario(asked: Scenario, catalog: Catalog | None) -> ScenarioChoice:
     """What was asked, with the defaults of its kind; of a plugin's with the kind itself, for the record."""
     kind = kind_named(asked.name, catalog)

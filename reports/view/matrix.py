@@ -4,7 +4,8 @@ A cell is a value, a status and notes. Times of emulated runs never enter a matr
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -70,9 +71,19 @@ class Matrix(Struct, frozen=True):
         return any(row.folder for row in self.rows)
 
 
+OF_TEXT: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"chat": ("ttft_last_turn_ns", "tpot_ns"), "concurrent": ("tokens_per_s",)}
+)
+"""Scenarios of language models with figures of their own: the one in the cell, and those beside it."""
+
+
 def _figures(record: Record) -> tuple[str, tuple[str, ...], float | None]:
     """Value, notes and bar weight of a measured cell."""
     latency, text = record.summary.latency_ns, record.summary.text_generation
+    if text is not None and record.plan.scenario.name in OF_TEXT:
+        first, *others = OF_TEXT[record.plan.scenario.name]
+        notes = tuple(f"{metrics()[name].short} {shown(record, name)}" for name in others)
+        return shown(record, first), notes, figure(record, first)
     if text is not None:
         times = tuple(f"{metrics()[name].short} {shown(record, name)}" for name in ("ttft_ns", "tpot_ns"))
         return shown(record, "decode_tokens_per_s"), times, figure(record, "tpot_ns")
@@ -112,7 +123,8 @@ def cell(item: Numbered) -> Cell:
     value, notes, weight = _figures(record)
     ran = ran_in(record.plan.target)
     executed = say("report.ran_in", precision=units.clean(ran)) if ran else say("report.ran_in_unknown")
-    extra = tuple(f"{asked_title(record, m)}: {shown(record, m.name)}" for m in beside(record))
+    told = OF_TEXT.get(record.plan.scenario.name, ())
+    extra = tuple(f"{asked_title(record, m)}: {shown(record, m.name)}" for m in beside(record) if m.name not in told)
     if state in DOUBTED:
         notes, weight, extra = (), None, tuple(f"{STATUS_SIGNS[state]} {note}" for note in extra)
     return Cell(
@@ -199,7 +211,7 @@ def _shows(task: str, scenario: Scenario) -> tuple[str, str]:
     """What the numbers of a matrix are, and what its bars are."""
     kind = "latency" if not kind_of(scenario).open_loop else scenario.name
     if task == "text_generation":
-        kind = "text"
+        kind = scenario.name if scenario.name in OF_TEXT else "text"
     elif kind_of(scenario).overlapping:
         kind = "throughput"
     return say(f"report.shows.{kind}"), say(f"report.bars.{kind}")

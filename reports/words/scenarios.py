@@ -8,6 +8,7 @@ from bench.scenarios.kinds import DROP, kind_of, samples_of
 from bench.scenarios.lasting import lasting_of
 from bench.scenarios.open_loops import bound_ns, bound_percentile, rate_of
 from bench.scenarios.parameters import shown_of
+from bench.scenarios.text import keeps_prefix, turns_of, users_of
 from bench.words import say, units
 
 
@@ -65,6 +66,14 @@ def _sustained(scenario: Scenario) -> str:
     return say("report.scenario.sustained_rate", minutes=lasting.minutes, rate=f"{lasting.rate_per_s:g}")
 
 
+def _chat(scenario: Scenario) -> str:
+    return say(f"report.scenario.chat.{'on' if keeps_prefix(scenario) else 'off'}", turns=turns_of(scenario))
+
+
+def _concurrent(scenario: Scenario) -> str:
+    return say("report.scenario.concurrent", users=users_of(scenario))
+
+
 WORDS: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
     {
         "single-stream": _single_stream,
@@ -76,9 +85,11 @@ WORDS: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
         "wake": _wake,
         "batch": _batch,
         "sustained": _sustained,
+        "chat": _chat,
+        "concurrent": _concurrent,
     }
 )
-"""Of models of tensors; one for each kind in ``bench.scenarios.kinds``."""
+"""One for each kind in ``bench.scenarios.kinds``."""
 
 
 def _of_plugin(scenario: Scenario) -> str:
@@ -93,14 +104,16 @@ def _parameters(scenario: Scenario) -> str:
 
 def _text(scenario: Scenario) -> str:
     """``Text generation, single-stream: 16 prompt tokens at depth 512, 32 generated``."""
+    only_text = kind_of(scenario).tasks == ("text_generation",) and scenario.name in WORDS
+    name = WORDS[scenario.name](scenario) if only_text else scenario.name
     if scenario.generate_tokens is None:
-        return say("report.scenario.text", name=scenario.name)
+        return say("report.scenario.text", name=name)
     if _lengths_unknown(scenario):
-        return say("report.scenario.text_generated", name=scenario.name, generated=scenario.generate_tokens)
+        return say("report.scenario.text_generated", name=name, generated=scenario.generate_tokens)
     prompt = say("report.scenario.own_prompts")
     if scenario.prompt_tokens is not None:
         prompt = units.counted(scenario.prompt_tokens, "prompt token")
-    work = {"name": scenario.name, "prompt": prompt, "generated": scenario.generate_tokens}
+    work = {"name": name, "prompt": prompt, "generated": scenario.generate_tokens}
     if scenario.depth_tokens:
         return say("report.scenario.text_deep", **work, depth=scenario.depth_tokens)
     return say("report.scenario.text_lengths", **work)
@@ -109,6 +122,13 @@ def _text(scenario: Scenario) -> str:
 def _lengths_unknown(scenario: Scenario) -> bool:
     """Whether the run ended before its lengths were decided. With the user's prompts the depth is known."""
     return scenario.prompt_tokens is None and scenario.depth_tokens is None
+
+
+def _own_short(scenario: Scenario) -> list[str]:
+    if (turns := turns_of(scenario)) is not None:
+        return [say(f"report.scenario.short_chat.{'on' if keeps_prefix(scenario) else 'off'}", turns=turns)]
+    users = users_of(scenario)
+    return [] if users is None else [say("report.scenario.short_concurrent", users=users)]
 
 
 def scenario_short(task: str, scenario: Scenario) -> str:
@@ -121,6 +141,7 @@ def scenario_short(task: str, scenario: Scenario) -> str:
         prompt = say("report.scenario.short_own_prompts") if prompt is None else str(prompt)
         parts.append(say("report.scenario.short_text", prompt=prompt, generated=scenario.generate_tokens))
         parts += [say("report.scenario.short_depth", depth=scenario.depth_tokens)] if scenario.depth_tokens else []
+        parts += _own_short(scenario)
     else:
         parts.append(scenario.name)
         parts += [] if scenario.lanes is None else [units.counted(scenario.lanes, "lane")]

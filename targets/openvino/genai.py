@@ -25,6 +25,7 @@ from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.openvino import devices as openvino_devices
 from bench.targets.openvino import genai_options as own
+from bench.targets.openvino.batching import pipeline as batched
 from bench.targets.plain_decoder import plain_decoder
 from bench.words import Sentence, sentence
 
@@ -147,6 +148,8 @@ class OpenVinoGenai:
 
             products = own.activations(settings) if openvino_devices.family(request.device) == "CPU" else ""
             return ImportedSession(opened, lambda: _compiled(request, settings, opened.device_name), products)
+        if request.users > 1:
+            return batched.BatchedSession(opened)
         return genai_session.OpenVinoGenaiSession(opened)
 
     def _remedy(self) -> Sentence | str:
@@ -175,7 +178,8 @@ def _with_defaults(request: OpenRequest) -> dict[str, str]:
             response = max(1, request.decode_context - request.prompt_tokens)
             defaults = {"MAX_PROMPT_LEN": str(request.prompt_tokens), "MIN_RESPONSE_LEN": str(response)}
     else:
-        defaults = {"PERFORMANCE_HINT": HINTS[request.intent]}
+        hint = "latency" if request.users > 1 else request.intent  # a batch of all users is one request
+        defaults = {"PERFORMANCE_HINT": HINTS[hint]}
     if request.compile_cache is not None:
         defaults["CACHE_DIR"] = str(request.compile_cache)
     return defaults | request.options | openvino_devices.exact_memory(request)
@@ -190,10 +194,12 @@ def _pipeline(request: OpenRequest, settings: own.Settings) -> tuple[Any, bool]:
     from openvino_genai import LLMPipeline
 
     folder, device = request.artifact.path.parent, request.device
+    if request.users > 1:
+        return batched.pipeline(request, settings), True
     if openvino_devices.family(device) == "NPU":
         return LLMPipeline(folder, device, **settings.properties), False
     if settings.backend != "SDPA":
-        scheduler = own.scheduler(settings, own.keeps_prefixes(settings, request.depth_tokens))
+        scheduler = own.scheduler(settings, own.keeps_prefixes(settings, request))
         try:
             return LLMPipeline(folder, device, scheduler_config=scheduler, **settings.properties), True
         except RuntimeError:
@@ -210,7 +216,7 @@ def _opened(
     from bench.targets.openvino.genai_session import OpenedPipeline
 
     npu = openvino_devices.family(request.device) == "NPU"
-    prefixes = paged and own.keeps_prefixes(settings, request.depth_tokens)
+    prefixes = paged and own.keeps_prefixes(settings, request)
     asked_length = LENGTHS - set(request.options)  # by the scenario, and no option of the user's
     held = {name: str(value) for name, value in settings.properties.items() if name not in asked_length}
     if not npu:

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from bench.contracts import OpenRequest
 from bench.errors import InputError
 from bench.targets.openvino.devices import family
 from bench.targets.openvino.graph import numpy_name
@@ -74,11 +75,13 @@ def read(options: Mapping[str, str], device: str) -> Settings:
     return Settings("PA" if scheduling else backend, scheduling, properties)
 
 
-def keeps_prefixes(settings: Settings, depth_tokens: int) -> bool:
+def keeps_prefixes(settings: Settings, request: OpenRequest) -> bool:
     """Whether paged attention keeps what was generated from. The pipeline does by default, and then answers a prompt
     that it has seen from another state than a new one: from keys and values as the cache has rounded them. So only
-    where it was asked for, and where the context of a depth has to be found again."""
-    return bool(settings.scheduling.get("enable_prefix_caching", depth_tokens > 0))
+    where it was asked for, and where the context of a depth, or the history of a conversation, has to be found
+    again."""
+    needed = request.depth_tokens > 0 or request.converses
+    return bool(settings.scheduling.get("enable_prefix_caching", needed))
 
 
 def scheduler(settings: Settings, prefixes: bool) -> Any:

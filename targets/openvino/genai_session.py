@@ -57,12 +57,13 @@ class OpenVinoGenaiSession:
         self._held = np.zeros((1, 0), np.int64)
         self._chatting = False
         self._spent = False
+        self._talking = False
         self._last: Any = None
 
     def fill(self, ids: "npt.NDArray[Any]") -> None:
         if self._chatting:
             self._quietly(self._pipeline.finish_chat)
-        self._chatting = self._spent = False
+        self._chatting = self._spent = self._talking = False
         self._held = np.zeros((1, 0), np.int64)
         if len(ids) == 0:
             return
@@ -92,6 +93,22 @@ class OpenVinoGenaiSession:
             self._run(np.concatenate([self._held, new], 1), tokens, on_token)
         else:
             self._run(new, tokens, on_token)
+
+    def converses(self) -> bool:
+        """On the state a chat goes on; paged attention finds the history among its prefixes."""
+        return not self._opened.reprocesses and (not self._opened.paged or self._opened.prefixes)
+
+    def turn(self, ids: "npt.NDArray[Any]", tokens: int, on_token: Callable[[int], None]) -> None:
+        new = prompt(ids, self._opened.decoder)
+        history = np.concatenate([self._held, new], 1)
+        room(history.shape[1] + tokens, self._opened.decoder.context_length)
+        if not self._opened.paged and not self._talking:
+            self._quietly(self._pipeline.start_chat)
+            self._chatting = True
+        self._talking = True
+        self._run(history if self._opened.paged else new, tokens, on_token)
+        answer = np.array(self._last.tokens[0], np.int64).reshape(1, -1)
+        self._held = np.concatenate([history, answer], 1)
 
     def held_exactly(self) -> bool:
         return not self._chatting

@@ -143,6 +143,10 @@ class OpenVinoTokenSession(OpenVinoFacts):
         self._request.reset_state()
         self._length = 0
 
+    def parallel(self, users: int) -> "list[OpenVinoTokenSession]":
+        """One compiled model, with a request and its state for each user."""
+        return [self, *(type(self)(self._compiled, self._decoder) for _ in range(users - 1))]
+
     def settle(self) -> None:
         self._compiled.model.release_memory()
 

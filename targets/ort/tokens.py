@@ -39,6 +39,7 @@ class OrtTokenSession(OrtFacts):
         """``room_for``: tokens that a shared cache of free length is made for; it grows beyond where it has to."""
         super().__init__((session,), opened)
         self._decoder = decoder
+        self._parts = opened, room_for
         self._cache = decoder.cache_tensors()
         self._presents = present_names(decoder)
         types = {spec.name: spec.dtype for spec in specs(session.get_outputs())}
@@ -97,6 +98,12 @@ class OrtTokenSession(OrtFacts):
 
     def rewind(self, tokens: int) -> None:
         self._length = tokens
+
+    def parallel(self, users: int) -> "list[OrtTokenSession]":
+        """One session of the runtime, with a binding and a cache for each user."""
+        opened, room_for = self._parts
+        others = (OrtTokenSession(self._sessions[0], self._decoder, opened, room_for) for _ in range(users - 1))
+        return [self, *others]
 
     def renew(self, tokens: int) -> None:
         """The outputs of the last run, which are its cache, are let go as well."""

@@ -146,7 +146,7 @@ class OrtGenai:
         with phase("runtime_import"):
             import onnxruntime_genai
 
-            from bench.targets.ort_genai import session
+            from bench.targets.ort_genai import session, users
 
             session_config.ignore_configuration_in_models()
             if hasattr(onnxruntime_genai, "disable_telemetry_events"):  # since 0.18; as in onnxruntime_options
@@ -158,13 +158,18 @@ class OrtGenai:
             try:
                 config = onnxruntime_genai.Config(str(request.artifact.path.parent))
                 config.overlay(json.dumps({"model": {"decoder": {"session_options": _entries(request, settings)}}}))
+                if request.users > 1:
+                    config.overlay(json.dumps(users.overlay(request.users, request.stop_tokens)))
                 config.clear_providers()
                 if request.device == "qnn":
                     _append_qnn(config, settings)
                 model = onnxruntime_genai.Model(config)
             except RuntimeError as error:
                 raise _opening_failure(error, request) from error
-            return session.OrtGenaiSession(_opened(request, settings, model))
+            opened = _opened(request, settings, model)
+            if request.users > 1:
+                return users.OrtGenaiUsers(opened, request.users, request.stop_tokens)
+            return session.OrtGenaiSession(opened)
 
 
 def _refuse_configuration(artifact: Artifact) -> None:

@@ -37,16 +37,17 @@ MODULES = {
     "bench.words": "Sentence say sentence speaking",
 }
 CONTRACTS = """
-    Alterable Artifact Axis CACHE_WIDTHS CacheTensor CalibrationSet Channel CompileCache Compiled CompletesDevices
-    ConvertingTarget DeclaresSafeOptions DecoderSpec DefaultModel Describable Device DeviceRunner FixedInput
-    ForetellingTarget Foretold Format GraphFacts GraphRoles InputRole Intent Judge LayerError Lineage LineageStep
-    LogitsSession MadeFrom Method Model ModelRequest NamingTarget NodePlacement OpenRequest OwnConfiguration Parameter
-    PartNamingTarget Peaks Phase Pipeline PipelineStageName PipelinedModel Placement PlacementCheck PositionInput
-    Precisions PrefixKeepingSession Profile ProfiledOperator ProfilingSession Published Quantisation QuantiseRequest
-    Quantiser ReferenceSetup ReferenceTarget RefillingSession RenewableSession Requirement RequiringTarget
-    RewindingSession RunnerFigures STAGES Scenario ScenarioKind Sensor Session SessionFacts SettlingSession Shapes
-    Source Stage StreamSession Target TargetFacts Task TensorSession TensorSpec Tensors TextStream TokenSession
-    Tokenizer TokenizingSession TokenizingTarget Tunable TunableTarget Variant VariedTarget channel_key
+    Alterable Artifact Axis BatchingSession CACHE_WIDTHS CacheTensor CalibrationSet Channel CompileCache Compiled
+    CompletesDevices ConversingSession ConvertingTarget DeclaresSafeOptions DecoderSpec DefaultModel Describable
+    Device DeviceRunner FixedInput ForetellingTarget Foretold Format GivenTokens GraphFacts GraphRoles InputRole
+    Intent Judge LayerError Lineage LineageStep LogitsSession MadeFrom Method Model ModelRequest NamingTarget
+    NodePlacement OpenRequest OwnConfiguration ParallelSession Parameter PartNamingTarget Peaks Phase Pipeline
+    PipelineStageName PipelinedModel Placement PlacementCheck PositionInput Precisions PrefixKeepingSession Profile
+    ProfiledOperator ProfilingSession Published Quantisation QuantiseRequest Quantiser ReferenceSetup
+    ReferenceTarget RefillingSession RenewableSession Requirement RequiringTarget RewindingSession RunnerFigures
+    STAGES Scenario ScenarioKind Sensor Session SessionFacts SettlingSession Shapes Source Stage StreamSession
+    Target TargetFacts Task TensorSession TensorSpec Tensors TextStream TokenSession Tokenizer TokenizingSession
+    TokenizingTarget Tunable TunableTarget Variant VariedTarget channel_key
 """
 BENCH = """
     Artifact Comparison Device Findings History ModelAsk Progress Record RecordedRun Scenario Suite TargetAsk TensorSpec

@@ -26,6 +26,7 @@ from bench.scenarios.kinds import (
     settled,
 )
 from bench.scenarios.parameters import shown_of
+from bench.suite.scenario_choice import choose_scenarios
 
 FRAMES = ScenarioKind(
     name="frames",
@@ -275,3 +276,36 @@ def test_a_plugins_kind_is_read_from_its_record() -> None:
     assert (8, 1) == (samples_of(scenario), samples_of(Scenario("offline")))
     assert "burst (queries=8): several queries, then a pause" == scenario_words("tensor", scenario)
     assert "burst, queries=8" == scenario_short("tensor", scenario)
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("chat:turns=3", ["chat:turns=3,prefix_cache=on", "chat:turns=3,prefix_cache=off"]),
+        ("chat", ["chat:turns=8,prefix_cache=on", "chat:turns=8,prefix_cache=off"]),
+        ("chat:cache=off,turns=3", ["chat:prefix_cache=off,turns=3"]),
+        ("concurrent:users=2", ["concurrent:users=2"]),
+    ],
+)
+def test_a_conversation_is_a_run_with_the_prefix_kept_and_one_without(text: str, runs: list[str]) -> None:
+    """Unless one of them was asked for; other scenarios are one run."""
+    asked = parse_scenario(text, KINDS[scenario_name(text)])
+    assert [set(run.partition(":")[2].split(",")) for run in runs] == [
+        set(scenario_text(choice.scenario).partition(":")[2].split(",")) for choice in choose_scenarios(asked, None)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("chat:turns=1", "turns must be at least 2"),
+        ("chat:turns=300", "turns"),
+        ("chat:cache=maybe", "maybe"),
+        ("concurrent:users=0", "users"),
+        ("concurrent:turns=3", "turns"),
+    ],
+)
+def test_impossible_conversations_are_refused(text: str, told: str) -> None:
+    """With the parameter in the message."""
+    with pytest.raises((InputError, UnknownName), match=told.split()[0]):
+        check_scenario(parse_scenario(text, KINDS[scenario_name(text)]), KINDS[scenario_name(text)])

@@ -27,7 +27,7 @@ from bench.record.record import (
 )
 from bench.record.runner import OtherTool
 from bench.record.summary import Summary
-from bench.record.text import TextGeneration
+from bench.record.text import AnswersChecked, TextGeneration
 from bench.suite.presets import PRESETS, emulated_rule
 from bench.testing.records import INPUTS, fake_record, fake_repeat
 
@@ -125,6 +125,12 @@ def saying(*ids: int) -> Record:
     return replace(record, summary=Summary(text_generation=TextGeneration(16, len(ids), ids)))
 
 
+def answering(scenario: Scenario, ids: Sequence[tuple[int, ...]], others: Sequence[tuple[int, ...]]) -> Record:
+    """A text generation whose turns or users were answered so, and so without the scenario's conditions."""
+    record, checked = planned(sound_record(), scenario=scenario), AnswersChecked(tuple(ids), tuple(others), True)
+    return replace(record, summary=Summary(text_generation=TextGeneration(16, 2, (), answers=checked)))
+
+
 def lost(role: str) -> Record:
     """A sensor that was lost in the repeat's window (energy) or in the pass of its own (power_pass)."""
     reading = ChannelReading("hwmon", "vdd", "board", lost=True)
@@ -215,3 +221,11 @@ DEVICE_SILENT: dict[str, RecordedRun] = {
     ),
 }
 """Of the checks on the device: runs that have the code, and runs like them that have not."""
+
+_CHAT = Scenario("chat", 8, 2, parameters={"turns": 2, "prefix_cache": "on"})
+ANSWERED_OTHERWISE = (
+    run_of(answering(_CHAT, [(1, 2), (3, 4)], [(1, 2), (3, 5)])),
+    "1 of 2 turns are answered otherwise with the prefix kept in the cache than with the whole history computed "
+    "again: the first is turn 2, from token 2 on.",
+)
+ANSWERED_ALIKE = run_of(answering(_CHAT, [(1, 2), (3, 4)], [(1, 2), (3, 4)]))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bench.analysis.figures.rule import GEOMETRIC_MEAN, Figure, Rule, Values
 from bench.analysis.run_processes import Processes, Series
-from bench.analysis.text import SECOND, first_of_new, tpots
+from bench.analysis.text import SECOND, first_of_last_turn, first_of_new, gaps_of, tpots
 from bench.stats import processes as processes_
 from bench.words import sentence
 
@@ -32,6 +32,14 @@ def percentile_of(series: Callable[[Processes], Series], p: float) -> Rule:
 
 def first_tokens(run: Processes) -> Series:
     return run.once(first_of_new)
+
+
+def last_turns(run: Processes) -> Series:
+    return run.once(first_of_last_turn)
+
+
+def gaps(run: Processes) -> Series:
+    return run.tokens(gaps_of)
 
 
 def later_tokens(run: Processes) -> Series:

@@ -71,6 +71,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "dataset_incomplete": Code(invalidates=False, group="outputs"),
         "short_generation": Code(invalidates=True, group="outputs"),
         "degenerate_generation": Code(invalidates=False, group="outputs"),
+        "answers_differ": Code(invalidates=False, group="outputs"),
         "fallback": Code(invalidates=False, group="placement"),
         "sensor_lost": Code(invalidates=False, group="noise"),
         "meter_not_aligned": Code(invalidates=False, group="noise", about="energy"),

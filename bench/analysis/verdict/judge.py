@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.analysis.rules import of_these_rules
 from bench.analysis.run_processes import timed
+from bench.analysis.verdict.answers import answers_differ
 from bench.analysis.verdict.codes import CODES, reason
 from bench.analysis.verdict.device import DEVICE_CHECKS
 from bench.analysis.verdict.emulated import processor_emulator
@@ -251,6 +252,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "dataset_incomplete": _dataset_incomplete,
         "short_generation": _short_generation,
         "degenerate_generation": _degenerate_generation,
+        "answers_differ": answers_differ,
         "fallback": _fallback,
         "sensor_lost": _sensor_lost,
         **METER_CHECKS,

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from bench.analysis.repeats import DISTURBED, drift_tolerance, drifts, few, figures_of, is_disturbed, moved
 from bench.analysis.verdict.codes import reason
 from bench.record.record import Reason, RecordedRun
-from bench.scenarios.axes import axis_of
+from bench.scenarios.axes import mixes_points
 from bench.scenarios.kinds import kind_of
 from bench.scenarios.open_loops import is_searched
+from bench.scenarios.text import turns_of
 from bench.stats.convergence import asks_convergence, width_of
 from bench.stats.speed_up import speed_up
 from bench.words import Sentence, sentence
@@ -52,7 +53,7 @@ def _not_converged(run: "TimedRun") -> Reason | None:
     rule = run.record.plan.rule
     if is_searched(run.record.plan.scenario):
         return _rate_not_found(run)
-    if not asks_convergence(rule) or _has_axis(run) or kind_of(run.record.plan.scenario).open_loop:
+    if not asks_convergence(rule) or _mixes_points(run) or kind_of(run.record.plan.scenario).open_loop:
         return None
     if kind_of(run.record.plan.scenario).overlapping:
         return _throughput_not_converged(run)
@@ -85,9 +86,9 @@ def _not_converged(run: "TimedRun") -> Reason | None:
     )
 
 
-def _has_axis(run: RecordedRun) -> bool:
+def _mixes_points(run: RecordedRun) -> bool:
     """Whether queries of different points are in one series, which is to show how they differ."""
-    return axis_of(run.record.plan.scenario) is not None
+    return mixes_points(run.record.plan.scenario)
 
 
 def _rate_not_found(run: "TimedRun") -> Reason | None:
@@ -181,7 +182,7 @@ def _apart(run: "TimedRun", figures: Sequence[float], reach: float, needed: Sent
 
 
 def _drift(run: "TimedRun") -> Reason | None:
-    if _has_axis(run):
+    if _mixes_points(run):
         return None
     measured, rule = [repeat for repeat in run.record.repeats if repeat.samples is not None], run.record.plan.rule
     found = drifts(measured, run.samples, len(measured), rule)
@@ -318,10 +319,11 @@ def _cached_results(run: RecordedRun) -> Reason | None:
 
 
 def _prompts_never_repeat(run: RecordedRun) -> bool:
-    """Seeded prompts of a language model, or any behind a context, which is seeded: a cache of prefixes is there, and
-    did not help."""
+    """Seeded prompts of a language model, any behind a context, which is seeded, or conversations, which are forgotten
+    between them: a cache of prefixes is there, and did not help."""
     plan = run.record.plan
-    return plan.model.task == "text_generation" and (plan.inputs is None or bool(plan.scenario.depth_tokens))
+    apart = bool(plan.scenario.depth_tokens) or turns_of(plan.scenario) is not None
+    return plan.model.task == "text_generation" and (plan.inputs is None or apart)
 
 
 def _on_battery(run: RecordedRun) -> Reason | None:

@@ -6,6 +6,8 @@ from types import MappingProxyType
 from bench.contracts import Scenario
 from bench.errors import PluginError
 from bench.measure.players.batch import play_batch
+from bench.measure.players.chat import play_chat
+from bench.measure.players.concurrent import play_concurrent
 from bench.measure.players.end_to_end import play_end_to_end
 from bench.measure.players.fixed_rate import play_fixed_rate
 from bench.measure.players.multi_stream import play_multi_stream
@@ -29,6 +31,8 @@ PLAYERS: Mapping[str, Player] = MappingProxyType(
         "wake": play_wake,
         "batch": play_batch,
         "sustained": play_sustained,
+        "chat": play_chat,
+        "concurrent": play_concurrent,
     }
 )
 """One for each kind in ``bench.scenarios.kinds``."""

@@ -1,11 +1,13 @@
 """The tables of one run that generated text; ``None`` if the record lacks that part."""
 
+from bench.analysis.verdict.answers import differing, first_difference
 from bench.record.record import Record
 from bench.record.text import Agreement, KvCache, TextGeneration
 from bench.reports.view.rows import Cell, Table, columns, out_of
 from bench.reports.view.tables import plain_row
 from bench.reports.words.figures import between, figure, metrics, shown
 from bench.reports.words.names import tier
+from bench.scenarios.text import turns_of
 from bench.words import say, sentence, units
 
 QUANTISING_OPTIONS = ("DYNAMIC_QUANTIZATION_GROUP_SIZE", "session.qdq_matmulnbits_accuracy_level")
@@ -33,6 +35,7 @@ def text_table(record: Record) -> Table | None:
         ),
         *_tokenized(found),
         *_asked(record, found),
+        *_scenario(record, found),
         *_cache(found.kv_cache),
         *_energy(record, found),
     ]
@@ -53,6 +56,26 @@ def _asked(record: Record, found: TextGeneration) -> list[tuple[Cell, ...]]:
         tokens = ", ".join(map(str, found.stop_token_ids))
         rows.append(plain_row(say("report.text.ends"), say("report.text.at_tokens", tokens=tokens), "--stop"))
     return rows
+
+
+def _scenario(record: Record, found: TextGeneration) -> list[tuple[Cell, ...]]:
+    """Of a conversation the tokens that each turn computed; whether the scenario changed an answer."""
+    rows: list[tuple[Cell, ...]] = []
+    if found.prefilled_tokens:
+        tokens = ", ".join(map(str, found.prefilled_tokens))
+        rows.append(plain_row(say("report.text.computed"), tokens, say("report.text.computed.note")))
+    checked = found.answers
+    if checked is None or not checked.other_token_ids:
+        return rows
+    who = "turn" if turns_of(record.plan.scenario) is not None else "user"
+    first = first_difference(checked.token_ids, checked.other_token_ids)
+    if first is None:
+        said = say(f"report.text.answers.{who}.same", total=len(checked.token_ids))
+    else:
+        place, token = (index + 1 for index in first)
+        figures = {"differing": differing(checked), "total": len(checked.token_ids), "place": place, "token": token}
+        said = say(f"report.text.answers.{who}.differ", **figures)
+    return [*rows, plain_row(say("report.text.answers"), said, say("report.text.answers.checked"))]
 
 
 def _gaps(found: TextGeneration) -> list[tuple[Cell, ...]]:

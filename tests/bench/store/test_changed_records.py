@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import onnx
 import pytest
+from conversation_records import chat
 from msgspec.structs import replace
 from onnx import TensorProto, helper, numpy_helper
 from tampered import SEAL, Place, Tampered, by_path, changed, loaded
@@ -60,6 +61,7 @@ RECORDS = {
     "offline": offline,
     "several": several,
     "points": by_points,
+    "chat": chat,
     "failed": failed,
 }
 

@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 from judged_runs import (
+    ANSWERED_ALIKE,
+    ANSWERED_OTHERWISE,
     CACHED,
     DEVICE_PROVOKED,
     DEVICE_SILENT,
@@ -150,6 +152,7 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
         run_of(saying(1, 2, 3, 4, *(8, 9) * 12)),
         "From token 5 of 28 on, the same 2 tokens repeat.",
     ),
+    "answers_differ": ANSWERED_OTHERWISE,
     "fallback": (
         run_of(replace(sound_record(), placement=FALLBACK)),
         "3 of 10 nodes ran on another device than HTP, with 10 % of the multiply-accumulates: Resize a, Resize b, "
@@ -190,6 +193,7 @@ SILENT: dict[str, RecordedRun] = {
     "output_unchecked": run_of(replace(sound_record(), fidelity=Fidelity("ort:cpu", ok=False))),
     "short_generation": run_of(generating(32)),
     "degenerate_generation": run_of(saying(*range(20), 7, 7, 7, 7)),
+    "answers_differ": ANSWERED_ALIKE,
     "quality_of_another": run_of(judged()),
     "dataset_incomplete": run_of(judged()),
     "fallback": run_of(replace(sound_record(), placement=PlacementSummary("HTP", {"HTP": 10}))),

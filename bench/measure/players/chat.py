@@ -1,0 +1,50 @@
+"""The chat scenario: one conversation after another, and in each a turn is a query.
+
+A round is a whole conversation. Warm-up and steady state end by the times of rounds, since turns differ by their
+history; what is measured of each turn belongs to a point of the scenario's axis.
+"""
+
+from msgspec.structs import replace
+
+from bench.measure.conversation import Conversation, conversations, time_conversation
+from bench.measure.players.single_stream import play_one_by_one, token_times
+from bench.measure.stage import Stage, Steady, text_of
+from bench.scenarios.text import keeps_prefix, turns_of
+from bench.stats.timeline import Timeline
+
+
+def play_chat(stage: Stage) -> Steady:
+    """Conversations until the rule is met; arrays of turns, and of rounds."""
+    import numpy as np
+
+    text, turns = text_of(stage), turns_of(stage.scenario) or 1
+    talk = Conversation(
+        text.session, keeps=keeps_prefix(stage.scenario), forgets=bool(text.given), stop_tokens=text.stop_tokens
+    )
+    prompts, of_turns = conversations(text.given, text.endless, turns), Timeline()
+
+    def run(count: int, timeline: Timeline) -> None:
+        for _ in range(count):
+            begin = len(of_turns.done_ns)
+            time_conversation(talk, next(prompts), text.tokens, of_turns)
+            busy_ns = int(of_turns.latency_ns()[begin:].sum())
+            timeline.issued_ns.append(of_turns.issued_ns[begin])
+            timeline.done_ns.append(of_turns.issued_ns[begin] + busy_ns)
+
+    rounds = play_one_by_one(stage, run)
+    first = turns * rounds.warmup.queries
+    issued_ns = np.array(of_turns.issued_ns, np.int64)[first:]
+    arrays = {
+        "latency_ns": of_turns.latency_ns()[first:],
+        "start_ns": issued_ns - issued_ns[0],
+        "warmup_latency_ns": rounds.arrays["warmup_latency_ns"],
+        "round_ns": rounds.arrays["latency_ns"],
+        "round_start_ns": rounds.arrays["start_ns"],
+        "token_ns": token_times(of_turns)[first:],
+        "prefilled_tokens": np.array(of_turns.prompt_tokens, np.int64)[first:],
+        "point": np.tile(np.arange(turns, dtype=np.int64), len(issued_ns) // turns),
+    }
+    if "block_queries" in rounds.arrays:
+        arrays["block_queries"] = turns * rounds.arrays["block_queries"]
+    energy = replace(rounds.energy, queries=turns * rounds.energy.queries)
+    return replace(rounds, arrays=arrays, energy=energy)

@@ -1,0 +1,1 @@
+"""Several users at once on one pipeline."""

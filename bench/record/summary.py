@@ -41,7 +41,7 @@ class LatencyNs(Part, frozen=True):
 
 class CurvePoint(Part, frozen=True):
     """``n``: queries of all processes. Null: too few of them, or not measured. ``interval95``: the 95 % interval of
-    ``value`` between processes."""
+    ``value``, between processes where there are several."""
 
     n: int
     value: int | float | None = None

@@ -35,8 +35,8 @@ class PointMetric(Metric, frozen=True, kw_only=True):
 
 
 def name_at(curve: str, at: float) -> str:
-    """What a point is called by scripts: ``latency_p50_ns@10000``."""
-    return f"{curve}@{at:g}"
+    """What a point is called by scripts: ``latency_p50_ns@10000``. Different points have different names."""
+    return f"{curve}@{at:.15g}"
 
 
 def values_along(run: Processes, scenario: Scenario) -> dict[str, tuple[float | None, ...]]:

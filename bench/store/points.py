@@ -5,13 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Scenario
 from bench.record.record import Repeat
+from bench.record.samples import IDLE_ROLES
 from bench.scenarios.axes import MOST_POINTS, axis_of, points_of
+from bench.scenarios.idling import idles
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy as np
 
     Samples = Mapping[str, np.ndarray[Any, Any]]
+
+SLEPT, TICK_NS = 0.99, 2_000_000
+"""A sleep may end early by a tick of the timer, and two clocks of one machine need not agree."""
 
 
 def point_contradictions(repeat: Repeat, samples: "Samples", scenario: Scenario) -> Iterator[Sentence | str]:
@@ -38,3 +43,24 @@ def point_contradictions(repeat: Repeat, samples: "Samples", scenario: Scenario)
         yield sentence("store.points_missing", scenario=scenario.name)
     elif len(point) and int(point.max()) >= count:
         yield sentence("store.point_outside", point=int(point.max()), points=count)
+    elif idles(scenario):
+        yield from _idling(held, scenario)
+
+
+def _idling(held: "Samples", scenario: Scenario) -> Iterator[Sentence | str]:
+    """Idle times that are missing, before a warm query, or shorter than that of the query's point; more or fewer
+    queries after one than were asked for."""
+    missing = [role for role in IDLE_ROLES if role not in held]
+    if missing:
+        yield sentence("store.idle_missing", role=missing[0], scenario=scenario.name)
+        return
+    point, idle_ns, wakes = held["point"], held["idle_ns"], int(scenario.number("wakes"))
+    warm = idle_ns[point == 0]
+    if len(warm) and warm.max() > 0:
+        yield sentence("store.idle_before_warm", idle_ns=int(warm.max()))
+    for index, asked_ms in enumerate(scenario.numbers("idle_ms"), 1):
+        asked_ns, after_ns = round(1e6 * asked_ms), idle_ns[point == index]
+        if len(after_ns) != wakes:
+            yield sentence("store.idle_queries", queries=len(after_ns), idle_ns=asked_ns, wakes=wakes)
+        elif after_ns.min() < SLEPT * asked_ns - TICK_NS:
+            yield sentence("store.idle_shorter", idle_ns=int(after_ns.min()), asked_ns=asked_ns)

@@ -1,6 +1,7 @@
 """The wake scenario on an exact clock: what is recorded, in which order, and what follows from it."""
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from onnx import TensorProto, helper
 
 from bench.analysis.metrics import METRICS
 from bench.cli.group import odb
+from bench.comparison.along import name_at
 from bench.comparison.comparison import compare
 from bench.contracts import Scenario
+from bench.errors import InputError
 from bench.machine.clocks import CoreClocks
 from bench.measure.energy import EnergyMeter
 from bench.measure.loop import time_queries
@@ -27,7 +30,7 @@ from bench.reports.runs.terminal import TerminalReport
 from bench.reports.words.scenarios import scenario_words
 from bench.scenarios.kinds import KINDS, parse_scenario
 from bench.store.derived import judged
-from bench.store.records import load_records
+from bench.store.records import load, load_records, save
 from bench.suite.presets import PRESETS, idling_rule
 from bench.testing import FakeClock
 from bench.testing.records import fake_run
@@ -205,6 +208,44 @@ def test_the_cost_of_waking_and_of_keeping_awake() -> None:
     assert pytest.approx(4, rel=0.02) == figures["wake_ratio"]
     assert pytest.approx(1.4) == figures["keep_awake_cpu_seconds"]
     assert None is figures["keep_awake_watts"]  # without a sensor
+
+
+Arrays = dict[str, np.ndarray]
+OTHERWISE: dict[str, Callable[[Arrays], Arrays]] = {
+    "an idle time of 100.ms before a query that is said to come after 1.00": lambda a: {
+        **a,
+        "idle_ns": np.minimum(a["idle_ns"], 100 * MS),
+    },
+    "an idle time of 1.00.ms before a query that followed": lambda a: {**a, "idle_ns": a["idle_ns"] + MS},
+    "0.queries after 1.00": lambda a: {**a, "point": np.where(a["point"] == 2, 0, a["point"]), "idle_ns": warm(a, 2)},
+    "no idle_cpu_ns": lambda a: {role: values for role, values in a.items() if role != "idle_cpu_ns"},
+}
+
+
+def warm(arrays: Arrays, point: int) -> np.ndarray:
+    return np.where(arrays["point"] == point, 0, arrays["idle_ns"])
+
+
+@pytest.mark.parametrize("said", OTHERWISE)
+def test_a_record_that_did_not_idle_as_it_says_is_refused(said: str, tmp_path: Path) -> None:
+    """Its curve would give the latency of one idle time as that of another."""
+    point = np.tile([*[0] * 5, 1, *[0] * 5, 2], 4)
+    idle_ns = np.choose(point, [0, 99 * MS, SECOND])  # a sleep may end a tick early
+    arrays = {"point": point, "idle_ns": idle_ns, "idle_cpu_ns": idle_ns // 10}
+    for name, held in (("as asked", arrays), ("otherwise", OTHERWISE[said](arrays))):
+        run = fake_run("r", [np.full(len(point), MS)], arrays=[held], scenario=WAKE)
+        repeats = tuple(replace(repeat, energy=None) for repeat in run.record.repeats)
+        (tmp_path / name).mkdir()
+        save(tmp_path / name, replace(run.record, repeats=repeats), run.samples)
+    load(tmp_path / "as asked" / "r")
+    with pytest.raises(InputError, match=said):
+        load(tmp_path / "otherwise" / "r")
+
+
+def test_points_close_to_each_other_have_names_of_their_own() -> None:
+    assert ["a@1000000", "a@3599999", "a@3600000", "a@123.457"] == [
+        name_at("a", at) for at in (1e6, 3_599_999.0, 3.6e6, 123.457)
+    ]
 
 
 def test_other_scenarios_have_none_of_them() -> None:

@@ -77,7 +77,8 @@ def command(
     folder = output or results.with_name(f"{results.resolve().name}-metered")
     refuse_twice(results, folder, runs)
     outcome = join(log, ask, runs, markers_in(results), str(results))
-    folder = prepare_folder(folder)
+    if any(found.metered for found in outcome.joined):
+        folder = prepare_folder(folder)
     pairs = zip(runs, outcome.joined, strict=True)
     written = [written_to(folder, run, found.record) for run, found in pairs if found.metered]
     if as_json:

@@ -81,6 +81,14 @@ def test_the_records_have_the_meters_joules(results: Path, log: Path, tmp_path: 
     assert before == {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
 
 
+def test_a_log_that_covers_no_repeat_leaves_no_folder(results: Path, log: Path, tmp_path: Path) -> None:
+    lines = log.read_text(encoding="utf-8").splitlines()
+    log.write_text("\n".join(lines[:130]), encoding="utf-8")  # 26 s: the first marker, and a second of the run
+    found = join(results, log, *MAPPING, "-o", tmp_path / "metered", "--json")
+    assert (found.return_value, json.loads(found.output)["folder"]) == (3, None)
+    assert not (tmp_path / "metered").exists()
+
+
 def test_after_an_earlier_run_into_the_same_folder(results: Path, log: Path, tmp_path: Path) -> None:
     """Its markers, of an hour ago, are not in this log: idle is that of this run's own."""
     earlier = [planned(START_NS - 3600 * S), planned(START_NS - 3500 * S, 1)]

@@ -133,7 +133,7 @@ def _at_point(path: str, metric: Metric, at: float) -> FigureKind:
         curve = run.record.summary.curves.get(metric.name)
         point = None if curve is None else dict(zip(curve.at, curve.points, strict=False)).get(at)
         if point is None or point.value is None:
-            return Seen(reason=sentence("submission.no_point", curve=metric.name, at=at))
+            return Seen(reason=sentence("submission.no_point", curve=metric.name, at=f"{at:g}"))
         if point.interval95 is None:
             return Seen(value=point.value, n=len(run.record.repeats))
         low, high = point.interval95

@@ -50,13 +50,17 @@ def suite_of(submission: Submission, folder: Path, catalog: Catalog, tasks: Mapp
     built_in = frozenset(catalog.names("models"))
     sources = {one.id: beside(folder, one.source, built_in) for one in submission.models}
     _check_ids(submission, where)
+    with_files = {one.id for one in submission.models if one.dataset}
     scenarios: list[Scenario] = []
     played: list[tuple[str, ...]] = []
     unfit: list[str] = []
     for number, one in enumerate(submission.scenarios, 1):
         if later(one.name) is not None:
             continue
-        ids = fitting(one, tasks, kind_named(one.name, catalog).tasks) or ()
+        kind = kind_named(one.name, catalog)
+        ids = fitting(one, tasks, kind.tasks) or ()
+        if kind.staged:  # reads the files of a dataset
+            ids = tuple(name for name in ids if name in with_files)
         if ids:
             scenarios.append(_scenario(one, where, number, catalog))
             played.append(() if len(ids) == len(sources) else tuple(sources[name] for name in ids))

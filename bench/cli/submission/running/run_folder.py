@@ -19,6 +19,7 @@ from bench.execution.workbench import Bench
 from bench.plugins import Catalog
 from bench.printable import clean
 from bench.record.record import RecordedRun
+from bench.scenarios.kinds import KINDS
 from bench.scripting.places import cache_folder
 from bench.store.records import RECORD, readable_records
 from bench.submission.figures import later
@@ -111,7 +112,7 @@ class FolderRun:
             for one in self.submission.criteria
             if (reason := later(one.metric) or later(one.scenario)) is not None
         }
-        unfit = {f"scenarios.{name}": sentence("submission.no_model_fits") for name in self._asked.unfit}
+        unfit = {f"scenarios.{name}": _why_unfit(name) for name in self._asked.unfit}
         scenarios = {f"scenarios.{name}": reason for name, reason in self._asked.later.items()}
         return {**scenarios, **unfit, **criteria}
 
@@ -121,6 +122,11 @@ class FolderRun:
             if name.startswith("scenarios."):
                 click.echo(f"odb: {say('cli.run.not_measurable', name=clean(name), reason=reason)}", err=True)
         return self.measurable
+
+
+def _why_unfit(name: str) -> Sentence:
+    staged = name in KINDS and KINDS[name].staged
+    return sentence("submission.no_files") if staged else sentence("submission.no_model_fits")
 
 
 def read_form(folder: Path) -> Submission:

@@ -114,3 +114,14 @@ def test_what_is_wrong_names_file_and_field(changes: dict[str, object], told: st
     assert told in raised.value.message
     assert isinstance(raised.value, UnknownName) or "submission.toml" in raised.value.message
     assert isinstance(raised.value, InputError)
+
+
+def test_the_way_from_a_file_is_played_with_models_that_have_files(room: Path) -> None:
+    """Without a dataset nothing could be read, which is no error of the form."""
+    asked = replace(FORM, scenarios=(SubmittedScenario(name="end-to-end"),))
+    found = suite_of(asked, room, CATALOG, TASKS)  # type: ignore[arg-type]
+    assert [one.name for one in found.suite.scenarios] == ["end-to-end"]
+    assert found.suite.scenario_models == ((str(room / "models/eye.onnx"),),)
+    bare = replace(asked, models=tuple(replace(one, dataset="") for one in asked.models))
+    found = suite_of(bare, room, CATALOG, TASKS)  # type: ignore[arg-type]
+    assert (found.suite.scenarios, found.unfit) == ((), ("end-to-end",))

@@ -10,6 +10,7 @@ from bench.reports.words.figures import between, figure, interval, metrics, show
 from bench.reports.words.names import phase
 from bench.reports.words.precision import needed_words, spread_words
 from bench.reports.words.quality import inputs_words
+from bench.scenarios.kinds import kind_of
 from bench.words import say, units
 
 PHASES = ("process_start", "runtime_import", "read", "compile", "first_inference")
@@ -38,7 +39,8 @@ def latency_table(record: Record) -> Table | None:
         rows.append(plain_row(str(metric.short), shown(record, metric.name), note))
     rows.append(plain_row(say("report.maximum"), units.duration(found.max), ""))
     rows.append(plain_row(say("report.mean"), units.duration(found.mean), ""))
-    caption = say("report.latency.caption", queries=found.n)
+    rounds = kind_of(record.plan.scenario).rounds
+    caption = say("report.latency.rounds" if rounds else "report.latency.caption", queries=found.n)
     return Table(caption, columns("statistic", "value", "note"), tuple(rows))
 
 

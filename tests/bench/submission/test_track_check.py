@@ -71,7 +71,7 @@ def test_a_right_track_of_your_own_is_read(own: dict[str, Any], tmp_path: Path) 
         (_set("scenarios", 0, scenario="multi-stream:streans=4"), "scenarios[0].scenario", "Did you mean streams?"),
         (_set("scenarios", 1, scenario="single-stream"), "scenarios[1].scenario", "given twice"),
         (_set("criteria", 1, id="frame-p99"), "criteria[1].id", "given twice"),
-        (_set("criteria", 0, weight=21), "criteria", "101 %"),
+        (_set("criteria", 0, weight=16), "criteria", "101 %"),
         (_set("criteria", 0, weight=-1), "criteria[0].weight", "more than 0"),
         (_set("criteria", 0, weight=float("nan")), "criteria[0].weight", "more than 0"),
         (_set("criteria", 0, repeats=0), "criteria[0].repeats", "at least 1"),

@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from bench import plugins
 from bench.contracts import Artifact, ModelRequest
-from bench.jobs import Failed, Job, Result, T, Worker, decode_answer, decode_job, done, encode_job
+from bench.jobs import Failed, Job, Result, Said, T, Worker, decode_answer, decode_job, done, encode_job, unheard
 from bench.plugins import Catalog, discover
 from bench.process.failure import failure_of
 from bench.process.telemetry import switch_off
@@ -132,6 +132,7 @@ def play_here(
     on_spawn: Callable[[Any], None] = lambda process: None,
     environment: Mapping[str, str] | None = None,
     on_part: Callable[[int], None] = lambda percent: None,
+    on_said: Said = unheard,
 ) -> Result[T]:
     """As ``bench.process.supervisor.run_job``, without a process: the job and its answer are encoded and decoded as
     between two, and plugin files are imported anew."""

@@ -10,7 +10,7 @@ from bench.contracts import TargetFacts
 from bench.errors import RunFailure
 from bench.execution.runner import JobRunner, Memo
 from bench.execution.workbench import Bench
-from bench.jobs import Failed, Job, Result, Worker
+from bench.jobs import Failed, Job, Result, Said, Worker, unheard
 from bench.plugins import PluginRef, discover
 from bench.process.probe import ProbeJob
 from bench.record.record import Failure
@@ -44,6 +44,7 @@ class Carried:
         on_spawn: Callable[["subprocess.Popen[bytes]"], None] = lambda process: None,
         environment: Mapping[str, str] | None = None,
         on_part: Callable[[int], None] = lambda percent: None,
+        on_said: Said = unheard,
     ) -> Result[object]:
         for percent in self.percents:
             on_part(percent)

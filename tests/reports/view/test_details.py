@@ -16,10 +16,10 @@ from bench.record.record import (
     StoppingRule,
 )
 from bench.reports.view.details import Detail, detail
+from bench.reports.view.power.tables import energy_table
 from bench.reports.view.rows import Numbered, Table
 from bench.reports.view.tables import (
     corrections_table,
-    energy_table,
     fidelity_table,
     latency_table,
     options_table,
@@ -91,7 +91,7 @@ def test_unknown_macs_are_said_to_be_unknown(make_record: Callable[..., Record])
 def test_energy_that_was_not_measured_gives_its_reason(runs: Sequence[RecordedRun]) -> None:
     """No joules, but why; the other tiers stand in lines of their own."""
     found = values(energy_table(runs[5].record))
-    assert ("sensor", "energy a query", "–", "rapl: energy_uj is readable by root only") == found[0]
+    assert ("sensor", "energy a query above idle", "–", "rapl: energy_uj is readable by root only") == found[0]
     assert {"sensor", "activity", "model"} == {row[0] for row in found}
 
 

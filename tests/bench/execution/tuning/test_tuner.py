@@ -54,7 +54,7 @@ class FakeGathering:
         path.write_bytes(b"fake\n")
         self.artifact = fake_artifact(path)
 
-    def measure_job(self, in_turns: bool = False) -> MeasureJob:
+    def network_job(self, in_turns: bool = False) -> MeasureJob:
         request = OpenRequest(self.artifact, "cpu")
         return MeasureJob(KNOBS, request=request, scenario=Scenario(), rule=RULE, feeds=None, seed=0, in_turns=in_turns)
 
@@ -345,8 +345,8 @@ class BatchedGathering(FakeGathering):
 
         return Ended
 
-    def measure_job(self, in_turns: bool = False) -> MeasureJob:
-        job = super().measure_job(in_turns)
+    def network_job(self, in_turns: bool = False) -> MeasureJob:
+        job = super().network_job(in_turns)
         return replace(job, request=replace(job.request, options={"size": str(self.batch)}))
 
 

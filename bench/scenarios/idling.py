@@ -1,4 +1,4 @@
-"""How long a process of the wake scenario takes, and in which parts."""
+"""How long a process of a scenario takes that states it itself, and how the wake scenario divides it."""
 
 from bench.contracts import Scenario
 
@@ -19,3 +19,10 @@ def turns(scenario: Scenario) -> int:
 def idle_ns(scenario: Scenario) -> int:
     """How long a process idles in all."""
     return round(1e6 * int(scenario.number("wakes")) * sum(scenario.numbers("idle_ms")))
+
+
+def stated_ns(scenario: Scenario) -> int:
+    """How long a process takes by the scenario's own parameters: what no preset shortens. 0 where a preset decides."""
+    if idles(scenario):
+        return idle_ns(scenario)
+    return round(60e9 * scenario.number("minutes")) if scenario.name == "sustained" else 0

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from bench.contracts import Task
 from bench.contracts.scenario import Value
-from bench.scenarios.kinds import KINDS
+from bench.scenarios.idling import stated_ns
+from bench.scenarios.kinds import KINDS, parse_scenario, scenario_name, settled
 from bench.scenarios.parameters import pairs
 from bench.submission.criterion import Criterion
 from bench.submission.figures import later
@@ -36,6 +37,9 @@ EVERY_TASK: tuple[Task, ...] = get_args(Task)
 OF_TEXT = ("summary.text_generation.", "quality.metrics.perplexity", "quality.paired.perplexity")
 OF_PLACEMENT = "placement."
 """Figures of what ran on the very device that a criterion names; on another device they state something else."""
+FIRST_LOOK, LONG_NS = "quick", 180_000_000_000
+"""The preset of a first look. Its form leaves out scenarios of which one process takes longer than this, and their
+criteria."""
 TOKENS = ("prompt_tokens", "generate_tokens", "depth_tokens")
 
 
@@ -62,14 +66,15 @@ class Draft(Struct, frozen=True, kw_only=True):
     """``reasons``: why a target or a scenario is there, by its id or as it is asked for. ``unknown``: targets
     that this version does not know. ``left_out``: criteria that none of the models fits. ``without_target``: criteria
     of the placement on a device that is none of the targets. ``any_target``: criteria that the track decides on such a
-    device, and that any target of the form decides now. ``reweighted``: whether the weights of the others were raised,
-    so that they sum to 100 again."""
+    device, and that any target of the form decides now. ``too_long``: criteria left out of a first look, because their
+    scenario takes too long. ``reweighted``: whether the weights of the others were raised, so that they sum to 100."""
 
     submission: Submission
     reasons: dict[str, Text] = {}
     unknown: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     without_target: tuple[str, ...] = ()
+    too_long: tuple[str, ...] = ()
     any_target: tuple[str, ...] = ()
     reweighted: bool = False
 
@@ -82,9 +87,12 @@ def drafted(track: Track, named: Named, known: Callable[[str], bool] = lambda ta
         if known(one.id)
     )
     targets = named.targets or offered
-    fitting = tuple(one for one in track.criteria if _fitting(tasks_of(one), named.models))
+    first_look = named.measuring.preset == FIRST_LOOK
+    too_long = {one.id for one in track.criteria if first_look and _is_long(one.scenario)}
+    fitting = tuple(one for one in track.criteria if one.id not in too_long and _fitting(tasks_of(one), named.models))
     elsewhere = {one.id for one in fitting if targets and not deciding(targets, one)}
     criteria = tuple(one for one in fitting if one.id not in elsewhere or not one.metric.startswith(OF_PLACEMENT))
+    scenarios = [one for one in track.scenarios if not (first_look and _is_long(_submitted(one).asked))]
     weighed = rounded_to_100([one.weight for one in criteria])
     submission = Submission(
         format=FORMAT,
@@ -97,7 +105,7 @@ def drafted(track: Track, named: Named, known: Callable[[str], bool] = lambda ta
         measuring=named.measuring,
         models=tuple(one.model for one in named.models),
         targets=targets,
-        scenarios=tuple(_scenarios(track.scenarios, named.models)),
+        scenarios=tuple(_scenarios(scenarios, named.models)),
         criteria=tuple(
             replace(
                 one,
@@ -113,9 +121,10 @@ def drafted(track: Track, named: Named, known: Callable[[str], bool] = lambda ta
         reasons={one.id: one.reason for one in track.targets}
         | {_submitted(one).asked: one.reason for one in track.scenarios},
         unknown=tuple(one.id for one in track.targets if not known(one.id)) if not named.targets else (),
-        left_out=tuple(one.id for one in track.criteria if one not in fitting),
+        left_out=tuple(one.id for one in track.criteria if one not in fitting and one.id not in too_long),
         without_target=tuple(one.id for one in fitting if one not in criteria),
         any_target=tuple(one.id for one in criteria if one.id in elsewhere),
+        too_long=tuple(one.id for one in track.criteria if one.id in too_long),
         reweighted=weighed != [one.weight for one in criteria],
     )
 
@@ -154,6 +163,12 @@ def name_and_values(scenario: TrackScenario) -> tuple[str, dict[str, Value]]:
 def _submitted(scenario: TrackScenario, models: tuple[str, ...] = ()) -> SubmittedScenario:
     name, values = name_and_values(scenario)
     return SubmittedScenario(name=name, parameters=values, models=models)
+
+
+def _is_long(asked: str) -> bool:
+    """Whether one process of the scenario, as ``-s`` takes it, takes too long for a first look."""
+    kind = KINDS.get(scenario_name(asked))
+    return kind is not None and stated_ns(settled(parse_scenario(asked, kind), kind)) > LONG_NS
 
 
 def _scenarios(scenarios: Sequence[TrackScenario], models: Sequence[DraftModel]) -> list[SubmittedScenario]:

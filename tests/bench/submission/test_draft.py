@@ -14,7 +14,7 @@ from bench.submission.draft import (
     rounded_to_100,
     worth_filling_in,
 )
-from bench.submission.form import SubmittedModel, SubmittedScenario, SubmittedTarget
+from bench.submission.form import Measuring, SubmittedModel, SubmittedScenario, SubmittedTarget
 from bench.submission.matching import targets_of
 from bench.submission.track import Track, TrackScenario, track_named
 
@@ -56,6 +56,28 @@ def test_a_model_gets_what_fits_it(track: Track) -> None:
     assert [40, 60] == [one.weight for one in made.submission.criteria]
     assert not made.reweighted
     assert ["single-stream", "multi-stream"] == [one.name for one in made.submission.scenarios]
+
+
+def test_a_first_look_leaves_out_what_takes_long(track: Track) -> None:
+    """With the preset quick: scenarios that no preset shortens, and their criteria. Short ones stay."""
+    first = track.criteria[0]
+    flight, minutes = "sustained:minutes=30,rate=30", "sustained:minutes=2"
+    awake = "wake:idle=600s"
+    long = replace(
+        track,
+        criteria=tuple(
+            replace(first, id=name, scenario=asked, weight=25)
+            for name, asked in (("speed", ""), ("flight", flight), ("minutes", minutes), ("awake", awake))
+        ),
+        scenarios=tuple(TrackScenario(scenario=one, reason="r") for one in ("single-stream", flight, minutes, awake)),
+    )
+    quick = drafted(long, Named(track="t", models=(EYE,), measuring=Measuring(preset="quick")))
+    assert ["speed", "minutes"] == [one.id for one in quick.submission.criteria]
+    assert ["single-stream", minutes] == [one.asked for one in quick.submission.scenarios]
+    assert (("flight", "awake"), ()) == (quick.too_long, quick.left_out)
+    assert [50, 50] == [one.weight for one in quick.submission.criteria]
+    whole = drafted(long, Named(track="t", models=(EYE,)))
+    assert ((), 4, 4) == (whole.too_long, len(whole.submission.criteria), len(whole.submission.scenarios))
 
 
 def test_each_of_two_models_gets_its_own(track: Track) -> None:

@@ -131,7 +131,10 @@ def test_a_model_whose_name_begins_with_a_dash(phone: Path, monkeypatch: pytest.
         (("--runner", "{}/onnxruntime_perf_test.exe"), "is not a program for arm64-v8a"),
         (("--runner", "{}/onnxruntime_perf_test", "-t", "ort:cpu"), "--target cannot be given with --on"),
         (("--runner", "{}/onnxruntime_perf_test", "--profile"), "--profile cannot be given with --on"),
-        (("--runner", "{}/onnxruntime_perf_test", "--meter-marker"), "--meter-marker cannot be given with --on"),
+        (
+            ("--runner", "{}/onnxruntime_perf_test", "--meter-marker"),
+            "--meter-marker: a meter is not joined to a run on another device",
+        ),
         (("--runner", "{}/onnxruntime_perf_test", "--check-inputs", "9"), "--check-inputs cannot be given with --on"),
         (("--runner", "{}/onnxruntime_perf_test", "--deadline", "3ms"), "--deadline cannot be given with --on"),
         (("--runner", "{}/onnxruntime_perf_test", "--until", "decided"), "--until"),

@@ -75,7 +75,7 @@ def test_a_plugins_scenario_is_played_and_read_without_it(catalog: Catalog, tmp_
     read = load(tmp_path / "out" / record.record_id)
     assert record == read.record
     assert np.array_equal(run.arrays("latency_ns")[0], read.arrays("latency_ns")[0])
-    assert scenario_words("tensor", scenario).startswith("paced (pause_ms 4): one query at a time")
+    assert scenario_words("tensor", scenario).startswith("paced (pause_ms=4): one query at a time")
 
 
 @pytest.mark.parametrize(("queries", "leading"), [(200, "latency_p90_ns"), (8, "latency_p50_ns")])

@@ -52,11 +52,11 @@ def _too_few_samples(run: "TimedRun") -> Reason | None:
 def _not_converged(run: "TimedRun") -> Reason | None:
     rule = run.record.plan.rule
     if is_searched(run.record.plan.scenario):
-        return _rate_not_found(run)
+        return _not_settled(run, "verdict.not_converged.rate")
     if not asks_convergence(rule) or _mixes_points(run) or kind_of(run.record.plan.scenario).open_loop:
         return None
     if kind_of(run.record.plan.scenario).overlapping:
-        return _throughput_not_converged(run)
+        return _not_settled(run, "verdict.not_converged.throughput")
     pairs = zip(run.latency.intervals(rule.percentile), run.latency.percentiles(rule.percentile), strict=True)
     empty = len(run.arrays("latency_ns")) - len(run.latency.parts)
     widths = [width_of(interval, middle) for interval, middle in pairs] + [None] * empty
@@ -91,28 +91,15 @@ def _mixes_points(run: RecordedRun) -> bool:
     return mixes_points(run.record.plan.scenario)
 
 
-def _rate_not_found(run: "TimedRun") -> Reason | None:
-    """Searches that ended before the largest rate was known as finely as asked for."""
+def _not_settled(run: "TimedRun", told: str) -> Reason | None:
+    """Repeats that ended before their one figure was known as finely as asked for; ``told``: the code of the words."""
     known = [repeat.converged for repeat in run.record.repeats if repeat.converged is not None]
     if all(known):
         return None
     precision, restless = run.record.plan.rule.precision, known.count(False)
     return reason(
         "not_converged",
-        sentence("verdict.not_converged.rate", restless=restless, repeats=len(known), precision=precision),
-        {"repeats_not_converged": restless, "repeats": len(known), "precision": precision},
-        invalidates=not _figure_stands(run, restless, len(known)),
-    )
-
-
-def _throughput_not_converged(run: "TimedRun") -> Reason | None:
-    known = [repeat.converged for repeat in run.record.repeats if repeat.converged is not None]
-    if all(known):
-        return None
-    precision, restless = run.record.plan.rule.precision, known.count(False)
-    return reason(
-        "not_converged",
-        sentence("verdict.not_converged.throughput", restless=restless, repeats=len(known), precision=precision),
+        sentence(told, restless=restless, repeats=len(known), precision=precision),
         {"repeats_not_converged": restless, "repeats": len(known), "precision": precision},
         invalidates=not _figure_stands(run, restless, len(known)),
     )

@@ -51,6 +51,7 @@ FLOORS = """
     quantising
     reporting
     scripting
+    fleet
     pytesting
     cli
 """
@@ -107,7 +108,9 @@ LATE = {
 }
 """Where own modules are imported inside functions, and why. Elsewhere only where a heavy package begins."""
 
-HEAVY = frozenset(("numpy", "scipy", "ml_dtypes", "onnx", "PIL", "psutil", "jinja2", "rich", "click", "pycocotools"))
+HEAVY = frozenset(
+    ("numpy", "scipy", "ml_dtypes", "onnx", "PIL", "psutil", "jinja2", "rich", "click", "pycocotools", "distributed")
+)
 WIDEST = 16
 
 

@@ -1,0 +1,62 @@
+"""What a device of a fleet says of itself."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from bench.contracts import TargetFacts
+from bench.words import Sentence
+
+
+class DeviceFacts(Struct, frozen=True, kw_only=True):
+    """Announced when a worker joins, and again when asked.
+
+    ``name``: the device's name in the rack. ``labels``: what ``--where`` and the scheduler match: ``os``, ``arch``,
+    ``soc``, ``npu``, ``cpu``, ``machine`` (the class of machine). ``targets``: by plugin, as ``odb list targets`` finds
+    them. ``versions``: of odb, Python, distributed, runtimes and drivers. ``utc_ns``: the device's clock when it was
+    asked. ``plugins``: the plugin files that the worker was started with; ``takes_plugins``: whether it also takes
+    those that are sent.
+    """
+
+    name: str
+    labels: dict[str, str]
+    targets: dict[str, TargetFacts]
+    versions: dict[str, str]
+    utc_ns: int
+    free_bytes: int
+    cache_bytes: int
+    plugins: tuple[str, ...] = ()
+    takes_plugins: bool = False
+
+    def resources(self) -> dict[str, float]:
+        """What the scheduler matches: one of the device, of each label, and of each target that can be used."""
+        return dict.fromkeys(self._resources(), 1.0)
+
+    def _resources(self) -> Iterator[str]:
+        yield "device"
+        yield f"device={self.name}"
+        yield from (f"{key}={value}" for key, value in sorted(self.labels.items()) if value)
+        for plugin, facts in sorted(self.targets.items()):
+            yield from (f"target={plugin}:{device.name}" for device in facts.devices if device.usable)
+
+
+class Running(Struct, frozen=True, kw_only=True):
+    """The order that a device carries out now."""
+
+    order: str
+    model: str
+    target: str
+    scenario: str
+    since_utc_ns: int
+    step: Sentence | str = ""
+
+
+class DeviceState(Struct, frozen=True, kw_only=True):
+    """What a device does now. ``finished``: orders whose results wait to be fetched. ``quarantined``: why it takes no
+    orders; empty: it does. ``lost_runs``: how many runs in a row died without a record."""
+
+    name: str
+    running: Running | None = None
+    finished: tuple[str, ...] = ()
+    quarantined: Sentence | str = ""
+    lost_runs: int = 0

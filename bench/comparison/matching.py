@@ -2,7 +2,7 @@
 
 Two folders of one record each are compared whatever they hold: who names two records means them. Otherwise records
 that took turns belong together, and those that did not by model, scenario and target; the target is left out where it
-is what the comparison is about.
+is what the comparison is about. Records of two devices of a rack are never compared.
 """
 
 from collections.abc import Collection, Sequence
@@ -61,7 +61,9 @@ def pair_up(
             shelves.setdefault(_shelf(one.record, subjects), []).append(one)
     latest, alone = _latest([one for one in new if one.record.record_id not in taken], side)
     for one in latest:
-        near = shelves.get(_shelf(one.record, subjects), [])
+        near = [
+            other for other in shelves.get(_shelf(one.record, subjects), []) if _one_device(other.record, one.record)
+        ]
         if kind_of(one.record) in turned:
             alone.append(unmatched(one.record, side, sentence("compare.unmatched.took_turns")))
         elif near:
@@ -87,6 +89,11 @@ def _shelf(record: Record, subjects: Collection[Subject]) -> tuple[str, ...]:
     return (plan.model.id, plan.model.task, plan.scenario.name, *target)
 
 
+def _one_device(base: Record, new: Record) -> bool:
+    """Whether they are not of two devices of a rack. A record of no rack may be of any."""
+    return not base.device or not new.device or base.device == new.device
+
+
 def _likeness(base: Record, new: Record, subjects: Collection[Subject]) -> tuple[bool | str, ...]:
     x, y = base.plan, new.plan
     options = (x.target.options_requested == y.target.options_requested,)
@@ -105,7 +112,7 @@ def kind_of(record: Record) -> tuple[object, ...]:
     """What two records of the same thing have in common."""
     plan = record.plan
     options = tuple(sorted(plan.target.options_requested.items()))
-    return (plan.model.id, plan.model.sha256, plan.target.id, options, plan.scenario)
+    return (plan.model.id, plan.model.sha256, plan.target.id, options, plan.scenario, record.device)
 
 
 def _latest(records: Sequence[Observation], side: str) -> tuple[list[Observation], list[Unmatched]]:

@@ -66,6 +66,7 @@ def assemble(evidence: Evidence, samples: Sequence[Tensors]) -> RecordedRun:
         repeated_input=evidence.repeated_input,
         operators=evidence.operators,
         other_tool=evidence.other_tool,
+        fleet=evidence.fleet,
         log_tail=evidence.log_tail,
         set_aside=tuple(every[index] for index in evidence.set_aside),
         repeats_ended=evidence.repeats_ended if evidence.failure is None else None,

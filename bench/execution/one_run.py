@@ -60,6 +60,7 @@ class Gathering:
             began_utc=began,
             record_id=new_record_id(run.model.id, run.target.id, began),
             device_name=device_name(run),
+            fleet=bench.fleet,
         )
         self._seen: list[Seen] = []
         self._minutes: Path | None = None

@@ -20,6 +20,7 @@ from bench.execution.workbench import Bench
 from bench.machine.channels import discover, idle_baseline, power_seconds
 from bench.plugins import Catalog, PluginRef, load
 from bench.record.record import Failure, RecordedRun
+from bench.record.runner import FleetDevice
 from bench.store.records import save
 from bench.store.unfinished import Unfinished, unfinished
 from bench.suite.plan import (
@@ -72,17 +73,17 @@ def run_suite(
     listener: Listener | None = None,
     root: Path = Path("/"),
     left: Callable[[Bench, Plan], Plan] = everything,
+    fleet: FleetDevice | None = None,
 ) -> list[RecordedRun]:
     """Measure everything ``suite`` asks for; each record is on disk under ``out`` the moment its run ends. Returns them
     in the order of the plan.
 
     ``cache`` keeps built models, ``root`` is where sensors and the machine's state are read. ``left``: what of the plan
-    is to be measured now. ``Ctrl-C`` writes what there is of every run that had begun and is raised again. Raises
-    ``InputError`` for what cannot be planned.
-    """
+    is to be measured now. ``fleet``: what the records say of the fleet that ordered them. ``Ctrl-C`` writes what there
+    is of every run that had begun and is raised again. Raises ``InputError`` for what cannot be planned."""
     listener = listener or Listener()
     with temporary_workspace() as workspace, unfinished(out) as kept:
-        bench = Bench(catalog, suite, workspace, cache, root)
+        bench = Bench(catalog, suite, workspace, cache, root, fleet=fleet)
         plan = left(bench, plan_suite(bench))
         listener.planned(plan)
         if not plan.runs:

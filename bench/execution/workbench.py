@@ -9,12 +9,13 @@ from bench.contracts import Channel
 from bench.inputs.tensor_files import temporary_file_lost
 from bench.plugins import Catalog, PluginRef
 from bench.process.supervisor import STEP_SECONDS
+from bench.record.runner import FleetDevice
 from bench.suite.plan import PlannedRun
 from bench.suite.suite import Suite
 
 
 class Bench(Struct, frozen=True):
-    """What every step of one suite shares."""
+    """What every step of one suite shares. ``fleet``: the device and the order that the records are of."""
 
     catalog: Catalog
     suite: Suite
@@ -23,6 +24,7 @@ class Bench(Struct, frozen=True):
     root: Path
     channels: tuple[Channel, ...] = ()
     idle_watts: dict[str, float] = {}
+    fleet: FleetDevice | None = None
 
     def folder(self) -> Path:
         """A new folder for one job. Raises ``RunFailure`` where the workspace is gone."""

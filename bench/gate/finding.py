@@ -102,8 +102,9 @@ class SeriesFinding(Struct, frozen=True, kw_only=True):
 
 
 class MachineShift(Struct, frozen=True, kw_only=True):
-    """All series of one class of machine moved together. ``change``: the common one, less 1. ``moved`` of ``series``
-    did. ``changed``: what is known to have changed; ``conditions``: name -> value in the base and tonight."""
+    """All series of one class of machine, or of one device of a rack, moved together. ``change``: the common one, less
+    1. ``moved`` of ``series`` did. ``changed``: what is known to have changed; ``conditions``: name -> value in the
+    base and tonight."""
 
     machine: str
     change: float

@@ -168,7 +168,7 @@ class _Night:
         degrees of freedom are Welch's, of the spread between nights and that between series."""
         found = {}
         for number, i in self.leading.items():
-            moved = self.moved.get(self.table.known[number].series.machine)
+            moved = self.moved.get(self.table.known[number].series.place)
             if moved is None or not np.isfinite(self.found.worse_by[i]):
                 continue
             residual = float(self.found.worse_by[i]) - moved.shift
@@ -179,7 +179,7 @@ class _Night:
         return {n: (residual, p) for (n, (residual, _)), p in zip(found.items(), corrected, strict=True)}
 
     def machine(self, number: int) -> Moved | None:
-        return self.moved.get(self.table.known[number].series.machine)
+        return self.moved.get(self.table.known[number].series.place)
 
     def worse(self, number: int) -> list[MetricFinding]:
         """Metrics that are shown to be worse; of a machine that moved, only those that the others' move leaves."""
@@ -201,7 +201,7 @@ class _Night:
     def night_before(self, number: int) -> Confirmation | None:
         """The last night as the first session, where it shows the same of a metric of tonight's."""
         known = self.table.known[number]
-        if self.machine(number) is not None or known.series.machine in self.moved_before:
+        if self.machine(number) is not None or known.series.place in self.moved_before:
             return None
         again = [m for m in self.worse(number) if shown_again(self.before, self.rows[number, m.metric], self.least)]
         if not again:

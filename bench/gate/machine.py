@@ -79,7 +79,7 @@ def machines_moved(
     ``known[number]``; ``before``: the newest night of it that was at the base's level, or the base."""
     members: dict[str, list[int]] = defaultdict(list)
     for number in worse_by:
-        members[known[number].series.machine].append(number)
+        members[known[number].series.place].append(number)
     found = {}
     for machine, numbers in members.items():
         moves, error = (np.array([of[n] for n in numbers]) for of in (worse_by, errors))

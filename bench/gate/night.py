@@ -21,16 +21,21 @@ Said = tuple[Word, Sentence | str]
 
 
 def expected(known: Sequence[Known], tonight: Mapping[Series, Point], all_machines: bool) -> list[Known]:
-    """The series that tonight should contain: those of its machines that were measured in the last ``RETIRED``."""
+    """The series that tonight should contain: those of its machines that were measured in the last ``RETIRED``. A rack
+    is one job: if a device of it measured, all its devices are expected."""
     if not tonight:
         return []
-    machines = {series.machine for series in tonight}
+    places = {series.place for series in tonight}
+    rack = any(series.device for series in tonight)
     now = max(point.created_utc for point in tonight.values())
     return [
         one
         for one in known
         if one.tonight is not None
-        or ((all_machines or one.series.machine in machines) and _recent(one.last.created_utc, now))
+        or (
+            (all_machines or one.series.place in places or (rack and one.series.device != ""))
+            and _recent(one.last.created_utc, now)
+        )
     ]
 
 
@@ -50,7 +55,9 @@ def without_figures(known: Iterable[Known]) -> dict[Series, Said]:
 
 def _said(one: Known, dead: set[tuple[str, str]]) -> Said | None:
     point, series = one.tonight, one.series
-    if (series.machine, series.target) in dead:
+    if (series.place, "") in dead:
+        return "dead", sentence("gate.why.dead_device", device=series.device, night=one.last.night)
+    if (series.place, series.target) in dead:
         return "dead", sentence("gate.why.dead", target=series.target, night=one.last.night)
     if point is None:
         return "missing", sentence("gate.why.missing", night=one.last.night)
@@ -66,16 +73,19 @@ def _said(one: Known, dead: set[tuple[str, str]]) -> Said | None:
 
 
 def _dead(known: Iterable[Known]) -> set[tuple[str, str]]:
-    """Machine and target of all whose series are missing, or failed because the target is unavailable."""
+    """Place and target of all whose series are missing, or failed because the target is unavailable; of a device of a
+    rack that all its series are missing of, the place without a target."""
     states: dict[tuple[str, str], list[str]] = defaultdict(list)
     for one in known:
         point = one.tonight
         state = "missing" if point is None else "gone" if UNAVAILABLE in point.codes else "here"
-        states[one.series.machine, one.series.target].append(state)
+        states[one.series.place, one.series.target].append(state)
+        if one.series.device:
+            states[one.series.place, ""].append(state)
     return {
-        place
-        for place, found in states.items()
-        if "here" not in found and ("gone" in found or len(found) >= FEWEST_DEAD)
+        (place, target)
+        for (place, target), found in states.items()
+        if "here" not in found and ("gone" in found or len(found) >= FEWEST_DEAD or not target)
     }
 
 
@@ -88,10 +98,12 @@ def first_night(series: Series, point: Point, earlier: Collection[Series], base_
         return "invalid", sentence("gate.why.invalid", codes=list(point.codes))
     if base_name:
         return "no_base", sentence("gate.why.no_pin", name=base_name, series=series.id)
-    elsewhere = [one for one in earlier if one != series and replace(one, machine=series.machine) == series]
+    elsewhere = [
+        one for one in earlier if one != series and replace(one, machine=series.machine, device=series.device) == series
+    ]
     if elsewhere:
         return "no_base", sentence(
-            "gate.why.another_machine", machine=series.machine, machines=[one.machine for one in elsewhere[:3]]
+            "gate.why.another_machine", machine=series.place, machines=[one.place for one in elsewhere[:3]]
         )
     if not compared and earlier and series not in earlier:
         return "no_base", sentence("gate.why.no_series", series=len(earlier))

@@ -94,7 +94,7 @@ def _next(again: Any, judged: Any) -> Any:
 
 def _machine_nights(table: Table, noise: Noise, worse_by: Any, least: float) -> Any:
     """The nights on which all series of a row's machine moved together [rows, nights]."""
-    machine = np.array([table.known[row.number].series.machine for row in table.rows], dtype=object)
+    machine = np.array([table.known[row.number].series.place for row in table.rows], dtype=object)
     leading = np.array([row.leading for row in table.rows], dtype=bool)
     moved = np.zeros_like(noise.trailing)
     error = noise.usual_error

@@ -16,8 +16,8 @@ from bench.printable import printable_json
 
 FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for the beginning of a formula; wide, small and raised forms count as well."""
-LEAD = ("series", "model", "precision", "target", "scenario", "shapes", "options", "settings", "machine", "record_id",
-        "created_utc", "status", "valid", "counts", "emulated", "codes", "leading")  # fmt: skip
+LEAD = ("series", "model", "precision", "target", "scenario", "shapes", "options", "settings", "machine", "device",
+        "record_id", "created_utc", "status", "valid", "counts", "emulated", "codes", "leading")  # fmt: skip
 
 
 def csv_of(points: Sequence[Point]) -> bytes:
@@ -97,7 +97,7 @@ def _yaml(text: str) -> str:
 def _lead(point: Point) -> dict[str, Any]:
     series = point.series
     return {
-        **{name: getattr(series, name) for name in ("model", "precision", "target", "scenario", "machine")},
+        **{name: getattr(series, name) for name in ("model", "precision", "target", "scenario", "machine", "device")},
         **{name: " ".join(getattr(series, name)) for name in ("shapes", "options", "settings")},
         **{
             name: getattr(point, name) for name in ("record_id", "created_utc", "status", "valid", "counts", "emulated")

@@ -22,7 +22,7 @@ from bench.nights.point import Level, Outputs, Point
 from bench.nights.series import Series
 from bench.words import Sentence, sentence
 
-SCHEMA = 3
+SCHEMA = 4
 """To be raised with every change of ``Point``, ``Series``, or how they are made of a record: an older index is made
 anew."""
 WAIT_SECONDS = 60.0

@@ -1,9 +1,9 @@
 """Which records are the same measurement, made on different nights.
 
 A series is a model on a target, in a scenario, with inputs of given shapes, options and settings, on a class of
-machine. What changes between two nights of it - the model's bytes, a runtime, a driver - is an event in the series
-(``bench.nights.events``) and never a new one; otherwise the night that something became slower would have no base.
-"""
+machine, in a rack on one device of it. What changes between two nights of it - the model's bytes, a runtime, a driver -
+is an event in the series (``bench.nights.events``) and never a new one; otherwise the night that something became
+slower would have no base."""
 
 import hashlib
 import re
@@ -22,7 +22,8 @@ ID_DIGITS = 12
 class Series(Struct, frozen=True, kw_only=True, order=True):
     """``model``: its id. ``precision``: of the weights that were asked for or found. ``scenario``: its name and what
     of it was asked for. ``shapes``, ``options``, ``settings``: ``name=value``, sorted. ``machine``: the class of
-    machine in words; empty if the record does not contain the processor."""
+    machine in words; empty if the record does not contain the processor. ``device``: its name in a rack, empty outside
+    of one: two boards of one class are two series."""
 
     model: str
     target: str
@@ -32,11 +33,14 @@ class Series(Struct, frozen=True, kw_only=True, order=True):
     options: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     machine: str = ""
+    device: str = ""
 
     @property
     def id(self) -> str:
-        """Short and stable: a part of its name in letters, and of the hash of all fields."""
-        digest = hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:ID_DIGITS]
+        """Short and stable: a part of its name in letters, and of the hash of all fields. A series of no rack has the
+        id that it had before there were racks."""
+        fields = {name: value for name, value in msgspec.structs.asdict(self).items() if value or name != "device"}
+        digest = hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:ID_DIGITS]
         words = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{self.model}-{self.target}").strip("-.")[:40]
         return f"_{words}-{digest}" if names_a_device(words) else f"{words}-{digest}"
 
@@ -44,7 +48,13 @@ class Series(Struct, frozen=True, kw_only=True, order=True):
     def name(self) -> str:
         """For people: the parts that differ within most histories."""
         model = f"{self.model} {self.precision}" if self.precision else self.model
-        return " · ".join((model, self.target, self.scenario, *self.options, *self.settings))
+        device = (self.device,) if self.device else ()
+        return " · ".join((model, self.target, self.scenario, *self.options, *self.settings, *device))
+
+    @property
+    def place(self) -> str:
+        """What may change under all series of it at once: the device of a rack, or the class of machine."""
+        return f"{self.device}: {self.machine}" if self.device else self.machine
 
 
 def series_of(record: Record) -> Series:
@@ -60,6 +70,7 @@ def series_of(record: Record) -> Series:
         options=_listed(plan.target.options_requested),
         settings=_listed(asked),
         machine=_words(machine_of(record)),
+        device=record.device,
     )
 
 

@@ -18,7 +18,7 @@ from bench.record.evidence import Determinism, RepeatedInput, RepeatsEnded
 from bench.record.operators import OperatorProfile
 from bench.record.quality import Quality
 from bench.record.record import Environment, Failure, Fidelity
-from bench.record.runner import OtherTool
+from bench.record.runner import FleetDevice, OtherTool
 from bench.record.text import Agreement, AnswersChecked, KvCache, TokenizerUsed
 from bench.words import Sentence
 
@@ -106,6 +106,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     kv_cache: KvCache | None = None
     operators: OperatorProfile | None = None
     other_tool: OtherTool | None = None
+    fleet: FleetDevice | None = None
     repeats: "tuple[Measured, ...]" = ()
     harness_ns: tuple[int | None, ...] = ()
     cpu_busy_share: tuple[float | None, ...] = ()

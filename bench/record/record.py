@@ -25,7 +25,7 @@ from bench.record.memory import MemoryPoint
 from bench.record.operators import OperatorProfile
 from bench.record.part import Correction, Part
 from bench.record.quality import Quality
-from bench.record.runner import OtherTool
+from bench.record.runner import FleetDevice, OtherTool
 from bench.record.summary import Summary
 from bench.words import Sentence
 
@@ -340,6 +340,12 @@ class Record(Part, frozen=True):
     operators: OperatorProfile | None = None  # null where it was not asked for
     other_tool: OtherTool | None = None  # null where this project's own loop measured
     meter: JoinedMeter | None = None  # null unless `odb power join` added one
+    fleet: FleetDevice | None = None  # null where no fleet ordered the run
+
+    @property
+    def device(self) -> str:
+        """The device of a rack that measured it; empty where none did."""
+        return "" if self.fleet is None else self.fleet.device
 
     @property
     def every_repeat(self) -> tuple[Repeat, ...]:

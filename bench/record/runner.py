@@ -1,4 +1,4 @@
-"""The part of the record that holds what another benchmark program printed."""
+"""The parts of the record for runs that another program, or a device of a fleet, measured."""
 
 from bench.record.part import Part
 
@@ -25,3 +25,11 @@ class OtherTool(Part, frozen=True):
     first_ns: int | None = None
     load_ns: int | None = None
     peak_memory_bytes: int | None = None
+
+
+class FleetDevice(Part, frozen=True):
+    """The device of a fleet that measured the run. ``device``: its name in the rack. ``order``: the id of the order
+    that it carried out, by which the fleet's ledger names it."""
+
+    device: str
+    order: str = ""

@@ -13,6 +13,7 @@ from bench.errors import OdbError, UnknownName
 from bench.execution.suite_run import Listener, run_suite
 from bench.plugins import Catalog, discover
 from bench.record.record import RecordedRun
+from bench.record.runner import FleetDevice
 from bench.scenarios.kinds import parse_scenario, scenario_name
 from bench.scripting.arguments import PATH, WrongType, at_least_one, checked, converted
 from bench.scripting.places import cache_folder, paths_of, results_folder
@@ -78,6 +79,20 @@ def run(
         raise WrongType("progress", "Callable[[Progress], None]", progress)
     catalog = plugins if isinstance(plugins, Catalog) else discover(_plugin_files(plugins))
     suite = _asked_suite(models, targets, scenarios, catalog, asked)
+    listener = listener_of(progress)
+    return measure(suite, catalog, out, cache=cache, listener=listener)
+
+
+def measure(
+    suite: Suite,
+    catalog: Catalog,
+    out: Folder | None = None,
+    *,
+    cache: Folder | None = None,
+    listener: Listener | None = None,
+    fleet: FleetDevice | None = None,
+) -> list[RecordedRun]:
+    """``run`` of a suite that is made already. ``fleet``: the device and the order that the records are of."""
     check(suite, catalog)
     folder = prepare_folder(results_folder(None if out is None else Path(out)))
     recover(folder)
@@ -87,7 +102,8 @@ def run(
             catalog,
             folder,
             cache=cache_folder() if cache is None else Path(cache),
-            listener=listener_of(progress),
+            listener=listener,
+            fleet=fleet,
         )
     except (KeyboardInterrupt, OdbError):
         remove_empty(folder)

@@ -220,6 +220,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
             "seen": "name sha256 size_bytes arguments inferences mean_ns min_ns max_ns std_ns p50_ns p90_ns p95_ns "
             "p99_ns first_ns load_ns peak_memory_bytes"
         },
+        "fleet": {"seen": "device order"},
         "harness": {"computed": "loop_overhead_ns token_overhead_ns"},
         "verdict": {"computed": "valid emulated"},
         "verdict.reasons[]": {"computed": "code message remedy invalidates figures"},

@@ -18,11 +18,12 @@ class JunitGate:
     suffix = ".xml"
 
     def render(self, gate: Gate, files: Mapping[str, str]) -> bytes:
-        """UTF-8. A suite a class of machine; a failure is worse, an error is broken, and skipped is what could not be
-        told. The figures of each metric are properties of its case. A record that cannot be read is an error."""
+        """UTF-8. A suite a class of machine, or a device of a rack; a failure is worse, an error is broken, and skipped
+        is what could not be told. The figures of each metric are properties of its case. A record that cannot be read
+        is an error."""
         by_machine: dict[str, list[SeriesFinding]] = defaultdict(list)
         for finding in gate.findings:
-            by_machine[finding.series.machine or say("gate.no_machine")].append(finding)
+            by_machine[finding.series.place or say("gate.no_machine")].append(finding)
         root = Element("testsuites", {"name": "odb gate", **_counts(gate.findings, len(gate.unreadable))})
         for machine, findings in by_machine.items():
             suite = SubElement(root, "testsuite", {"name": clean(machine), "timestamp": gate.created_utc[:19]})
@@ -80,7 +81,15 @@ def _case(suite: Element, finding: SeriesFinding, file: str) -> None:
 
 def _named(series: Series) -> str:
     """All that tells two series of one target apart: CI systems take cases of one name for one."""
-    parts = (series.model, series.precision, series.scenario, *series.options, *series.settings, *series.shapes)
+    parts = (
+        series.model,
+        series.precision,
+        series.scenario,
+        *series.options,
+        *series.settings,
+        *series.shapes,
+        series.device,
+    )
     return " ".join(part for part in parts if part)
 
 

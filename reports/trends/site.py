@@ -130,7 +130,7 @@ def _line(trend: Trend, href: str) -> Line:
         model=units.clean(series.model),
         target=units.clean(series.target),
         scenario=units.clean(" · ".join((series.scenario, *series.options, *series.settings))),
-        machine=units.clean(series.machine) or units.MISSING,
+        machine=units.clean(series.place) or units.MISSING,
         figure=_figure(good[-1], trend.metric) if good else units.MISSING,
         since_base=_since_base(trend),
         shift="" if newest is None else f"{units.percent_change(1 + newest.change)} · {newest.night}",
@@ -185,6 +185,7 @@ def _page(trend: Trend) -> bytes:
         (say("trend.shapes"), units.clean(", ".join(series.shapes))),
         (say("trend.options"), units.clean(", ".join((*series.options, *series.settings)))),
         (say("trend.filter.machine"), units.clean(series.machine)),
+        (say("trend.device"), units.clean(series.device)),
         (say("trend.id"), series.id),
     ]
     page = template("trend.html.j2").render(

@@ -55,11 +55,15 @@ def confirm_all(
     session: Session,
     tell: Callable[[SeriesFinding, str], None] = lambda one, how: None,
 ) -> dict[Series, Confirmation]:
-    """The second measurement of each suspect, one after the other. ``folders``: where the records of both sides lie, by
-    id. ``tell``: called before each."""
+    """The second measurement of each suspect, one after the other; not of one that a device of a rack measured.
+    ``folders``: where the records of both sides lie, by id. ``tell``: called before each."""
     found = {}
     for one in judgement.suspects:
         how = how_to_confirm(one, session.base_python is not None)
+        if one.series.device:
+            why = sentence("gate.confirm.of_a_device", device=one.series.device)
+            found[one.series] = not_done(how, _now(), why)
+            continue
         tell(one, how)
         found[one.series] = _confirmed(judgement, one, folders, session)
     return found

@@ -152,7 +152,8 @@ def _confirmed(
         click.echo(say(f"gate.measuring.{how}", series=clean(one.series.name)), err=True)
 
     prepare_folder(session.out)
-    wait_until_later([*tonight.points.values()], wait_minutes, waiting)
+    if not all(one.series.device for one in judgement.suspects):
+        wait_until_later([*tonight.points.values()], wait_minutes, waiting)
     found = confirm_all(judgement, _folders(judgement, history, tonight), session, measuring)
     return confirmed(judgement, found, accepted)
 

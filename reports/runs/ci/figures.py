@@ -55,7 +55,8 @@ def _names(series: Sequence[Series]) -> dict[Series, str]:
 
 
 def _short(series: Series) -> str:
-    return "/".join((series.model, series.target, series.scenario, *series.options, *series.settings))
+    device = (series.device,) if series.device else ()
+    return "/".join((series.model, series.target, series.scenario, *series.options, *series.settings, *device))
 
 
 def figures(record: Record) -> Iterator[Figure]:

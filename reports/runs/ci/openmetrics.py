@@ -103,6 +103,7 @@ def _labels(record: Record) -> str:
         "scenario": series.scenario,
         "precision": series.precision,
         "options": " ".join(series.options),
+        **({"device": series.device} if series.device else {}),
     }
     return ",".join(f'{name}="{_escaped(value)}"' for name, value in named.items())
 

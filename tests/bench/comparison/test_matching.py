@@ -11,6 +11,7 @@ from bench.comparison.observe import Observation, observe
 from bench.comparison.rules import Subject
 from bench.record.evidence import Alternation
 from bench.record.record import Scenario
+from bench.record.runner import FleetDevice
 from bench.testing.records import MODEL, TARGET, fake_run
 
 
@@ -152,3 +153,15 @@ def test_another_prompt_length_is_paired_and_left_to_be_refused() -> None:
     base = [one("b1", scenario=Scenario("single-stream", 64, 32)), one("b2", "other")]
     new = [one("n1", scenario=Scenario("single-stream", 16, 32)), one("n2", "other")]
     assert [("b1", "n1"), ("b2", "n2")] == ids(base, new)[0]
+
+
+def on(device: str, found: Observation) -> Observation:
+    return replace(found, record=replace(found.record, fleet=FleetDevice(device)))
+
+
+def test_devices_of_a_rack_are_compared_with_themselves() -> None:
+    """Each board with what it measured before; another board, though of the same class, is no base of it."""
+    base = [on("board-1", one("b1")), on("board-2", one("b2"))]
+    new = [on("board-2", one("n2")), on("board-1", one("n1")), on("board-3", one("n3"))]
+    pairs, alone = ids(base, new)
+    assert ([("b2", "n2"), ("b1", "n1")], [("new", "n3", "base has no record of it")]) == (pairs, alone)

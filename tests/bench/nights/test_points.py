@@ -12,6 +12,7 @@ from bench.nights.events import changed_between, events_of
 from bench.nights.point import Point, point_of
 from bench.nights.series import Series, series_of
 from bench.record.record import RecordedRun, Verdict
+from bench.record.runner import FleetDevice
 from bench.testing.records import ENVIRONMENT, MODEL, TARGET, fake_run
 
 
@@ -66,6 +67,17 @@ def test_a_series_has_an_id_of_its_fields_and_letters_that_are_safe_in_a_path() 
     assert series(run()).id.startswith("fake-null-cpu-")
     assert set(korean.id) <= {*"abcdefghijklmnopqrstuvwxyz0123456789-._"}
     assert korean.id == Series(model="모델/1", target="ort:cpu", scenario="single-stream").id
+
+
+def test_each_device_of_a_rack_has_a_series_of_its_own() -> None:
+    """Two boards of one class are not one machine. The ids of all other series stay as they were."""
+    boards = [replace(run().record, fleet=FleetDevice(f"board-{number}", "0" * 20)) for number in (1, 2)]
+    first, second = map(series_of, boards)
+    assert len({first.id, second.id, series(run()).id}) == 3
+    assert first.name == f"{series(run()).name} · board-1"
+    assert first.place == f"board-1: {first.machine}"
+    assert (series(run()).device, series(run()).place) == ("", series(run()).machine)
+    assert Series(model="net", target="null:cpu", scenario="single-stream").id == "net-null-cpu-5ca584a5174c"
 
 
 def test_levels_are_means_of_logarithms_between_processes() -> None:

@@ -11,8 +11,11 @@ import pytest
 import bench
 from bench.contracts import Scenario
 from bench.errors import InputError, UnknownName
+from bench.plugins import discover
 from bench.record.evidence import Alternation
 from bench.record.refused import RefusedRecord
+from bench.record.runner import FleetDevice
+from bench.scripting.measuring import measure
 from bench.store.records import save
 from bench.testing.records import fake_run
 
@@ -253,3 +256,17 @@ def test_what_may_stay_open_is_checked(tmp_path: Path) -> None:
     folder = written(tmp_path / "one", [steady("a", 1_000_000)])
     with pytest.raises(UnknownName, match="cannot-tell"):
         bench.compare(folder, folder, accept=["cannot-tel"])
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_record_names_the_device_and_the_order_of_a_fleet(tmp_path: Path) -> None:
+    """A worker of a fleet measures as ``bench.run`` does. Outside of a fleet nothing is named."""
+    suite = bench.Suite(
+        models=(bench.ModelAsk("fake"),), targets=(bench.TargetAsk("null:cpu"),), repeats=1, max_seconds=0.02
+    )
+    place = FleetDevice("board-1", "0123456789abcdef0123")
+    (run,) = measure(suite, discover([MISBEHAVING]), tmp_path, fleet=place)
+    assert (run.record.status, run.record.fleet, run.record.device) == ("ok", place, "board-1")
+    assert [run.record] == [loaded.record for loaded in bench.load(tmp_path)]
+    (alone,) = measured("fake", out=tmp_path / "alone")
+    assert (alone.record.fleet, alone.record.device) == (None, "")

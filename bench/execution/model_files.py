@@ -54,6 +54,15 @@ def checksum_of(bench: Bench, model: ModelChoice, seed: int, memo: Memo) -> str 
         return None
 
 
+def files_read(bench: Bench, model: ModelChoice, seed: int, memo: Memo) -> tuple[Path, ...]:
+    """The files that are read of the user's own model; none of a built-in. Raises ``InputError``, and ``RunFailure``,
+    for a model that cannot be read."""
+    if not model.plugin.name.startswith(OWN_MODELS):
+        return ()
+    artifact = _read(bench, model.plugin, model.request(seed), memo)
+    return artifact.files if artifact.source is None else artifact.source.files
+
+
 def _read(bench: Bench, plugin: PluginRef, request: ModelRequest, memo: Memo) -> Artifact:
     jobs = JobRunner(bench, memo, bench.deadline_s)
     job = ReadModelJob(plugin, request=request, cache=bench.cache)

@@ -191,7 +191,7 @@ def plan_suite(bench: Bench) -> Plan:
     """Look at what was asked and what this machine has; measure nothing."""
     suite, catalog = bench.suite, bench.catalog
     check(suite, catalog)
-    models = [_model_choice(ask, ref) for ask, ref in choose_models(suite, catalog)]
+    models = [model_choice(ask, ref) for ask, ref in choose_models(suite, catalog)]
     return make_plan(suite, models, chosen_targets(bench), catalog)
 
 
@@ -208,7 +208,8 @@ def _asked_devices(chosen: Sequence[tuple[TargetAsk, PluginRef, str]], plugin: s
     return tuple(dict.fromkeys(device for _, ref, device in chosen if ref.name == plugin))
 
 
-def _model_choice(ask: ModelAsk, ref: PluginRef) -> ModelChoice:
+def model_choice(ask: ModelAsk, ref: PluginRef) -> ModelChoice:
+    """The model with what its plugin says of it."""
     plugin = load(ref)
     return ModelChoice(ask, ref, plugin.task, tuple(plugin.formats))
 

@@ -1,0 +1,1 @@
+"""The side of a rack that asks: what to measure where, and who carries it out."""

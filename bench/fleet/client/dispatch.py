@@ -1,0 +1,400 @@
+"""Who carries out what: the orders of a plan, given to devices one by one until each is done, refused or lost.
+
+The client gives a device its next order only when it has the result of the one before, so it always knows where an
+order may be running: an order that was sent is never sent elsewhere unless its device stayed away for longer than the
+grace time, or told that the run died. What is on its way is written in the ledger first.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from bench.fleet.client.planning import FleetOrder, FleetPlan
+from bench.fleet.client.rack import CHUNK_BYTES, Away, Declined, Rack
+from bench.fleet.client.watching import FleetWatcher
+from bench.fleet.ledger import DONE, UNDER_WAY, Ledger, Line
+from bench.fleet.orders import Answer, Event, Finished, Refused, Wanted
+from bench.words import Sentence, sentence
+
+ATTEMPTS = 3
+"""So often a run may die on a device without a record, and so many runs in a row until the device is quarantined."""
+AT_ONCE = 4
+"""So many devices get files at the same time, which bounds the memory that the scheduler needs."""
+LONGEST_PAUSE_S = 5.0
+
+Read = Callable[[str, int, int], Coroutine[Any, Any, bytes]]
+"""Reads part of a file of a result: its name, the offset and the most bytes."""
+Keep = Callable[[Finished, Read], Coroutine[Any, Any, Path]]
+"""Fetches a result and puts its record in its place, which it returns. Raises ``Unverified``."""
+
+
+class Unverified(Exception):
+    """What was fetched is not what the device said, or no whole record. ``reason`` says which."""
+
+    def __init__(self, reason: Sentence | str) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class Patience(Struct, frozen=True, kw_only=True):
+    """``grace_s``: how long an order waits for its device to return. ``pause_s``: before a device that could not be
+    reached is tried again; twice as long each time. ``busy_s``: before a file is offered again to a device that is
+    timing a run."""
+
+    grace_s: float = 300.0
+    pause_s: float = 0.2
+    busy_s: float = 1.0
+
+
+class Dispatch:
+    """One plan on one rack. ``keep``: what fetches a result. Events of the rack go to ``hear``."""
+
+    def __init__(
+        self,
+        rack: Rack,
+        plan: FleetPlan,
+        ledger: Ledger,
+        keep: Keep,
+        watcher: FleetWatcher | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._rack, self._plan, self._ledger, self._keep = rack, plan, ledger, keep
+        self._watcher, self._patience = watcher or FleetWatcher(), patience or Patience()
+        self._open: dict[str, FleetOrder] = {}
+        self._pools: dict[tuple[str, ...], deque[FleetOrder]] = {}
+        self._pools_of: dict[str, list[tuple[str, ...]]] = {}
+        self._held: dict[str, dict[str, FleetOrder]] = {}
+        self._holder: dict[str, str] = {}  # of an order
+        self._fetching: set[str] = set()
+        self._begun: set[str] = set()
+        self._losses: dict[str, int] = {}
+        self._in_a_row: dict[str, int] = {}
+        self._excluded: dict[str, set[str]] = {}
+        self._without: dict[str, Line] = {}  # devices that get no orders now, and why
+        self._barred: set[str] = set()
+        self._news, self._over = asyncio.Event(), asyncio.Event()
+        self._sending = asyncio.Semaphore(AT_ONCE)
+        self._error: BaseException | None = None
+        self.done_before = 0
+        for order in plan.orders:
+            self._take(order)
+
+    async def run(self) -> None:
+        """Return when every order is done, refused or lost. Raises ``InputError`` where results cannot be written
+        here; what runs on devices goes on."""
+        self._rack.listen(self.hear)
+        self._watcher.planned(self._plan, self.done_before)
+        devices = {*self._pools_of, *self._held}
+        lanes = [asyncio.create_task(self._watched(device)) for device in sorted(devices)] if self._open else []
+        try:
+            if lanes:
+                await self._over.wait()
+        finally:
+            for lane in lanes:
+                lane.cancel()
+            await asyncio.gather(*lanes, return_exceptions=True)
+        if self._error is not None:
+            raise self._error
+
+    def hear(self, event: Event) -> None:
+        """What a device tells of an order; of orders of other clients nothing is known here."""
+        order = self._open.get(event.order)
+        if order is None:
+            return
+        if event.kind == "began" and order.id not in self._begun:
+            self._begun.add(order.id)
+            self._ledger.add(Line(kind="began", order=order.id, device=event.device))
+        if event.text:
+            self._watcher.step(order, event.device, event.text)
+
+    @property
+    def under_way(self) -> int:
+        """How many orders devices hold now."""
+        return sum(order in self._open for order in self._holder)
+
+    # ------------------------------------------------------------------------------------------------- orders
+
+    def _take(self, order: FleetOrder) -> None:
+        """Where an order stands, by the ledger."""
+        words = {"model": order.model, "target": order.target, "scenario": order.scenario}
+        self._ledger.add(Line(kind="plan", order=order.id, device=order.order.device, **words))
+        standing = self._ledger.standing(order.id)
+        if standing.last in DONE:
+            self.done_before += 1
+            return
+        self._open[order.id] = order
+        self._pool(order.devices)
+        if standing.last in UNDER_WAY and standing.device:
+            self._hold(standing.device, order)
+            if standing.begun:
+                self._begun.add(order.id)
+        else:
+            self._pool(order.devices).append(order)
+
+    def _pool(self, devices: tuple[str, ...]) -> deque[FleetOrder]:
+        """The orders that wait for any of these devices."""
+        if devices not in self._pools:
+            self._pools[devices] = deque()
+            for device in devices:
+                self._pools_of.setdefault(device, []).append(devices)
+        return self._pools[devices]
+
+    def _hold(self, device: str, order: FleetOrder) -> None:
+        self._held.setdefault(device, {})[order.id] = order
+        self._holder[order.id] = device
+
+    def _let_go(self, order: FleetOrder) -> None:
+        """No device holds the order."""
+        self._held.get(self._holder.pop(order.id, ""), {}).pop(order.id, None)
+
+    async def _next(self, device: str) -> FleetOrder:
+        """The order that the device has to carry out next; waits until there is one."""
+        while True:
+            held = self._held.get(device)
+            if held:
+                return next(iter(held.values()))
+            for pool in self._pools_of.get(device, ()):
+                while self._pools[pool]:
+                    order = self._pools[pool].popleft()
+                    if order.id in self._open:
+                        self._hold(device, order)
+                        return order
+            self._news.clear()
+            await self._news.wait()
+
+    def _put_back(self, order: FleetOrder) -> None:
+        """The order waits for any device that has not refused it; without one it is lost."""
+        self._let_go(order)
+        self._begun.discard(order.id)
+        left = tuple(device for device in order.devices if device not in self._excluded.get(order.id, ()))
+        self._pool(left).appendleft(order)
+        self._drain(left)
+        self._news.set()
+
+    def _drain(self, pool: tuple[str, ...]) -> None:
+        """Give up what waits for devices none of which takes orders now."""
+        if not all(device in self._without for device in pool):
+            return
+        why = self._without[pool[-1]]
+        while self._pools[pool]:
+            order = self._pools[pool].popleft()
+            if order.id in self._open:
+                device = order.order.device or (pool[0] if len(pool) == 1 else "")
+                self._give_up(order, why.kind, device, why)
+
+    def _give_up(self, order: FleetOrder, kind: str, device: str, why: Line | Refused) -> None:
+        """The order ends without a record."""
+        told = Line(
+            kind="refused" if kind == "refused" else "lost",
+            order=order.id,
+            device=device,
+            code=why.code,
+            reason=why.reason,
+            remedy=why.remedy,
+        )
+        self._ledger.add(told)
+        self._watcher.failed(order, told, True)
+        self._settle(order)
+
+    def _settle(self, order: FleetOrder) -> None:
+        self._let_go(order)
+        self._open.pop(order.id, None)
+        if not self._open:
+            self._over.set()
+
+    def _without_orders(self, device: str, why: Line) -> None:
+        """The device gets no orders; what only it could do is given up."""
+        self._without[device] = why
+        for order in list(self._held.get(device, {}).values()):
+            self._put_back(order)
+        for pool in self._pools_of.get(device, ()):
+            self._drain(pool)
+
+    # ------------------------------------------------------------------------------------------------ devices
+
+    async def _watched(self, device: str) -> None:
+        """A lane whose failure ends the whole."""
+        try:
+            await self._lane(device)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._error = self._error or error
+            self._over.set()
+
+    async def _lane(self, device: str) -> None:
+        """One device, until there is nothing left for it."""
+        clock = asyncio.get_running_loop().time
+        away_since: float | None = None
+        failures = 0
+        while device not in self._barred:
+            try:
+                await self._catch_up(device)
+                if away_since is not None:
+                    self._watcher.back(device)
+                    self._without.pop(device, None)
+                away_since, failures = None, 0
+                while device not in self._barred:
+                    await self._carry_out(device, await self._next(device))
+            except Away:
+                if away_since is None:
+                    away_since = clock()
+                    self._watcher.away(device)
+                await asyncio.sleep(min(LONGEST_PAUSE_S, self._patience.pause_s * 2**failures))
+                failures = min(failures + 1, 10)
+                await self._until_back(device, away_since + self._patience.grace_s - clock())
+
+    async def _until_back(self, device: str, left_s: float) -> None:
+        """Wait for the device; after the grace time its orders go to others, and it is waited for all the same."""
+        if device not in self._without:
+            try:
+                await asyncio.wait_for(self._rack.back(device), max(0.0, left_s))
+                return
+            except TimeoutError:
+                self._without_orders(
+                    device,
+                    Line(
+                        kind="lost",
+                        code="away",
+                        reason=sentence("fleet.client.stayed_away", device=device, grace_s=self._patience.grace_s),
+                        remedy=sentence("fleet.client.stayed_away.remedy"),
+                    ),
+                )
+        await self._rack.back(device)
+
+    async def _catch_up(self, device: str) -> None:
+        """What the device has done while nobody listened: results are fetched, runs that died are counted."""
+        holdings = await self._rack.holdings(device)
+        for order_id in holdings.finished:
+            order = self._open.get(order_id)
+            if order is not None:
+                await self._fetch(device, order, await self._rack.result(device, order_id))
+            elif self._ledger.standing(order_id).last in DONE:
+                await self._rack.acknowledge(device, order_id)
+                self._ledger.add(Line(kind="acknowledged", order=order_id, device=device))
+        running = self._open.get(holdings.running)
+        if running is not None and running.id not in self._holder:
+            self._hold(device, running)
+            self._begun.add(running.id)
+        for order in list(self._held.get(device, {}).values()):
+            if order.id in self._begun and order.id != holdings.running:
+                await self._died(device, order, sentence("fleet.client.run_died", device=device), "")
+
+    async def _carry_out(self, device: str, order: FleetOrder) -> None:
+        self._ledger.add(Line(kind="sent", order=order.id, device=device))
+        self._watcher.sent(order, device)
+        try:
+            answer = await self._answer(device, order)
+        except Declined as declined:
+            answer = declined.refused
+        if isinstance(answer, Finished):
+            await self._fetch(device, order, answer)
+        elif isinstance(answer, Refused):
+            await self._refused(device, order, answer)
+
+    async def _answer(self, device: str, order: FleetOrder) -> Answer:
+        """Have it carried out; files that the device lacks are sent first."""
+        for _ in range(ATTEMPTS):
+            answer = await self._rack.carry_out(device, order.id, order.order)
+            if not isinstance(answer, Wanted):
+                return answer
+            async with self._sending:
+                for sha256 in answer.sha256:
+                    await self._supply(device, order, sha256)
+        told = sentence("fleet.client.files_do_not_stay", device=device)
+        return Refused(order=order.id, device=device, code="wrong_file", reason=told)
+
+    async def _supply(self, device: str, order: FleetOrder, sha256: str) -> None:
+        path = self._plan.places.get(sha256)
+        size_bytes = next((file.size_bytes for file in order.order.files if file.sha256 == sha256), None)
+        if path is None or size_bytes is None:
+            told = sentence("fleet.client.unknown_file", device=device)
+            raise Declined(Refused(order=order.id, device=device, code="wrong_file", reason=told))
+        offset = 0
+        while True:
+            data = await asyncio.to_thread(_part, path, offset)
+            while not await self._rack.put(device, sha256, size_bytes, offset, data):
+                await asyncio.sleep(self._patience.busy_s)
+            offset += len(data)
+            if not data or offset >= size_bytes:
+                return
+
+    async def _refused(self, device: str, order: FleetOrder, refused: Refused) -> None:
+        if refused.code == "crashed":
+            await self._died(device, order, refused.reason, refused.remedy)
+        elif refused.code == "quarantined":
+            self._bar(device, refused.reason, refused.remedy)
+        else:
+            self._excluded.setdefault(order.id, set()).add(device)
+            if all(one in self._excluded[order.id] for one in order.devices):
+                self._give_up(order, "refused", device, refused)
+                return
+            line = Line(
+                kind="refused",
+                order=order.id,
+                device=device,
+                code=refused.code,
+                reason=refused.reason,
+                remedy=refused.remedy,
+            )
+            self._ledger.add(line)
+            self._watcher.failed(order, line, False)
+            self._put_back(order)
+
+    async def _died(self, device: str, order: FleetOrder, reason: Sentence | str, remedy: Sentence | str) -> None:
+        """A run that began and left no record is begun again, here or elsewhere, up to a maximum."""
+        self._losses[order.id] = self._losses.get(order.id, 0) + 1
+        self._in_a_row[device] = self._in_a_row.get(device, 0) + 1
+        line = Line(kind="lost", order=order.id, device=device, code="run_lost", reason=reason, remedy=remedy)
+        if self._losses[order.id] >= ATTEMPTS:
+            self._give_up(order, "lost", device, line)
+        else:
+            self._ledger.add(line)
+            self._watcher.failed(order, line, False)
+            self._put_back(order)
+        if self._in_a_row[device] >= ATTEMPTS:
+            why = sentence("fleet.client.lost_in_a_row", count=ATTEMPTS)
+            await self._rack.quarantine(device, why)
+            self._bar(device, why, sentence("fleet.client.quarantined.remedy", device=device))
+
+    def _bar(self, device: str, reason: Sentence | str, remedy: Sentence | str) -> None:
+        """The device takes no orders, now and later."""
+        self._barred.add(device)
+        self._watcher.barred(device, reason)
+        told = sentence("fleet.client.quarantined", device=device, reason=reason)
+        self._without_orders(device, Line(kind="refused", code="quarantined", reason=told, remedy=remedy))
+
+    async def _fetch(self, device: str, order: FleetOrder, finished: Finished) -> None:
+        """Bring the record here, prove that it is whole, write that down, and let the device forget it. What another
+        device has carried out meanwhile is left where it is."""
+        if order.id not in self._open or order.id in self._fetching:
+            return
+        self._fetching.add(order.id)
+        for attempt in range(ATTEMPTS):
+            try:
+                place = await self._keep(finished, partial(self._rack.read, device, order.id))
+                break
+            except Unverified as problem:
+                if attempt == ATTEMPTS - 1:
+                    why = Refused(order=order.id, device=device, code="unverified", reason=problem.reason)
+                    self._give_up(order, "refused", device, why)
+                    return
+        self._in_a_row[device] = 0
+        self._ledger.add(Line(kind="fetched", order=order.id, device=device, record=place.name))
+        self._watcher.fetched(order, device, place)
+        try:
+            await self._rack.acknowledge(device, order.id)
+            self._ledger.add(Line(kind="acknowledged", order=order.id, device=device))
+        finally:  # what was fetched is done, whether or not the device hears of it now
+            self._settle(order)
+
+
+def _part(path: Path, offset: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(CHUNK_BYTES)

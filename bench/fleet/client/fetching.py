@@ -1,0 +1,95 @@
+"""Brings a result here: its files by hash, its record by seal, and only then under its name."""
+
+import asyncio
+import hashlib
+import threading
+from pathlib import Path
+
+from bench.bundle.names import wrong_name
+from bench.errors import InputError
+from bench.fleet.client.dispatch import Read, Unverified
+from bench.fleet.client.rack import CHUNK_BYTES
+from bench.fleet.orders import Finished, ResultFile
+from bench.store.records import load, staging
+from bench.words import sentence
+
+MOST_RESULT_BYTES = 1 << 31
+"""The samples of a record are far smaller."""
+
+
+class Keeper:
+    """Puts fetched records into ``out``."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._placing = threading.Lock()
+
+    async def __call__(self, finished: Finished, read: Read) -> Path:
+        """The folder of the record. Raises ``Unverified``, ``Away`` through ``read``, and ``InputError`` where it
+        cannot be written here."""
+        folder = _record_folder(finished)
+        files = {file.name: await _fetched(file, read) for file in finished.files}
+        return await asyncio.to_thread(self._placed, folder, files)
+
+    def _placed(self, folder: str, files: dict[str, bytes]) -> Path:
+        final = self._out / folder
+        with self._placing:
+            if _same(final, self._out, files):  # a client was killed before it could write that down
+                return final
+            if final.exists():
+                raise InputError(sentence("store.exists_already_records_never_overwritten", final=final))
+            try:
+                with staging(self._out) as staged:
+                    for name, data in files.items():
+                        place = staged / name
+                        place.parent.mkdir(parents=True, exist_ok=True)
+                        place.write_bytes(data)
+                    _verify(staged / folder)
+                    (staged / folder).rename(final)
+            except OSError as error:
+                raise InputError(
+                    sentence("store.not_written", path=final, strerror=error.strerror),
+                    sentence("store.free_space_choose_another"),
+                ) from error
+        return final
+
+
+def _record_folder(finished: Finished) -> str:
+    """The one folder that the result is. Raises ``Unverified``."""
+    for file in finished.files:
+        wrong = wrong_name(file.name)
+        if wrong is not None:
+            raise Unverified(wrong)
+    tops = {file.name.partition("/")[0] for file in finished.files if "/" in file.name}
+    plain = [file.name for file in finished.files if "/" not in file.name]
+    if len(tops) != 1 or plain or sum(file.size_bytes for file in finished.files) > MOST_RESULT_BYTES:
+        raise Unverified(sentence("fleet.client.no_single_record", count=len(tops)))
+    return tops.pop()
+
+
+async def _fetched(file: ResultFile, read: Read) -> bytes:
+    """The file's contents. Raises ``Unverified`` where they have another hash."""
+    data = bytearray()
+    while len(data) < file.size_bytes:
+        part = await read(file.name, len(data), min(CHUNK_BYTES, file.size_bytes - len(data)))
+        if not part:
+            break
+        data += part
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise Unverified(sentence("fleet.client.other_hash", name=file.name))
+    return bytes(data)
+
+
+def _verify(folder: Path) -> None:
+    """Raises ``Unverified`` for a record whose seal, samples or figures do not hold."""
+    try:
+        load(folder)
+    except InputError as error:
+        raise Unverified(error.sentence) from error
+
+
+def _same(final: Path, out: Path, files: dict[str, bytes]) -> bool:
+    try:
+        return final.is_dir() and all((out / name).read_bytes() == data for name, data in files.items())
+    except OSError:
+        return False

@@ -1,0 +1,109 @@
+"""One ``odb fleet run``: what was left by an earlier one, the plan, and its dispatch."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from bench.fleet.client.dispatch import Dispatch, Patience
+from bench.fleet.client.fetching import Keeper
+from bench.fleet.client.planning import Asked, FleetPlan, LeftOut, plan_fleet
+from bench.fleet.client.rack import Asked as Device
+from bench.fleet.client.rack import Away, Rack
+from bench.fleet.client.watching import FleetWatcher
+from bench.fleet.ledger import DONE, LEDGER, Ledger, Line
+from bench.words import sentence
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """``fetched``: folders of the records of this plan's orders. ``failed``: the last line of each order without
+    one."""
+
+    plan: FleetPlan
+    fetched: tuple[Path, ...]
+    failed: tuple[Line, ...]
+
+
+async def planned(rack: Rack, asked: Asked) -> tuple[FleetPlan, list[Device]]:
+    """The plan on the devices that are there, and what they said."""
+    found, silent = await rack.ask(sorted(await rack.names()))
+    return _plan(asked, found, silent), found
+
+
+async def measured(
+    rack: Rack, asked: Asked, out: Path, watcher: FleetWatcher | None = None, patience: Patience | None = None
+) -> Outcome:
+    """Have everything that is left of the suite measured; records and ledger are in ``out``. Devices that an earlier
+    client sent orders to, and that are not there, are waited for before anything is planned. Raises ``InputError``."""
+    watcher, patience = watcher or FleetWatcher(), patience or Patience()
+    ledger = Ledger(out / LEDGER)
+    try:
+        waited = ledger.under_way()
+        absent = sorted(set(waited) - set(await rack.names()))
+        await asyncio.gather(*(_returned(rack, device, watcher, patience) for device in absent))
+        plan, _ = await planned(rack, asked)
+        for gap in plan.left_out:
+            ledger.add(
+                Line(
+                    kind="left_out",
+                    device=gap.device,
+                    model=gap.model,
+                    target=gap.target,
+                    scenario=gap.scenario,
+                    code=gap.code,
+                    reason=gap.reason,
+                    remedy=gap.remedy,
+                )
+            )
+        ours = {order.id for order in plan.orders}
+        for device, orders in waited.items():
+            for order in sorted(orders - ours) if device in absent else ():
+                ledger.add(
+                    Line(
+                        kind="lost",
+                        order=order,
+                        device=device,
+                        code="away",
+                        reason=sentence("fleet.client.stayed_away", device=device, grace_s=patience.grace_s),
+                        remedy=sentence("fleet.client.stayed_away.remedy"),
+                    )
+                )
+        dispatch = Dispatch(rack, plan, ledger, Keeper(out), watcher, patience)
+        await dispatch.run()
+        return _outcome(plan, ledger, out)
+    finally:
+        ledger.close()
+
+
+async def _returned(rack: Rack, device: str, watcher: FleetWatcher, patience: Patience) -> None:
+    watcher.away(device)
+    try:
+        await asyncio.wait_for(rack.back(device), patience.grace_s)
+        watcher.back(device)
+    except (TimeoutError, Away):
+        return
+
+
+def _plan(asked: Asked, found: Sequence[Device], silent: Sequence[str]) -> FleetPlan:
+    """The plan, with the devices that did not answer among what is left out."""
+    plan = plan_fleet(asked, [one.facts for one in found], {one.facts.name: one.clock_off_s for one in found})
+    gaps = [
+        LeftOut(
+            device=name,
+            code="no_answer",
+            reason=sentence("fleet.client.no_answer", device=name),
+            remedy=sentence("fleet.client.no_answer.remedy"),
+        )
+        for name in silent
+    ]
+    return FleetPlan(orders=plan.orders, left_out=(*plan.left_out, *gaps), places=plan.places)
+
+
+def _outcome(plan: FleetPlan, ledger: Ledger, out: Path) -> Outcome:
+    standings = [(order, ledger.standing(order.id)) for order in plan.orders]
+    return Outcome(
+        plan=plan,
+        fetched=tuple(out / standing.record for _, standing in standings if standing.last in DONE),
+        failed=tuple(one.line for _, one in standings if one.last not in DONE and one.line is not None),
+    )

@@ -1,0 +1,35 @@
+"""What happens while a fleet measures, for progress."""
+
+from pathlib import Path
+
+from bench.fleet.client.planning import FleetOrder, FleetPlan
+from bench.fleet.ledger import Line
+from bench.words import Sentence
+
+
+class FleetWatcher:
+    """Told what happens. Does nothing by itself."""
+
+    def planned(self, plan: FleetPlan, done: int) -> None:
+        """Before anything is sent. ``done``: so many orders were done before."""
+
+    def sent(self, order: FleetOrder, device: str) -> None:
+        """The device has the order now."""
+
+    def step(self, order: FleetOrder, device: str, text: Sentence | str) -> None:
+        """What the device does, between timed parts."""
+
+    def fetched(self, order: FleetOrder, device: str, record: Path) -> None:
+        """The record is here."""
+
+    def failed(self, order: FleetOrder, line: Line, final: bool) -> None:
+        """The order was refused or its run was lost. ``final``: it is not tried again."""
+
+    def away(self, device: str) -> None:
+        """The device cannot be reached."""
+
+    def back(self, device: str) -> None:
+        """The device is there again."""
+
+    def barred(self, device: str, reason: Sentence | str) -> None:
+        """The device takes no further orders."""

@@ -1,0 +1,140 @@
+"""``fleet.jsonl``: what became of every order of a fleet's run, one line for each thing that happened.
+
+Lines are only added, so that what a killed client knew is known to the next: which orders are done, and which device
+has begun which. Lines that a killed client wrote in part are left out as they are read.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Literal
+
+import msgspec
+from msgspec import Struct
+
+from bench.errors import InputError
+from bench.reading import is_file
+from bench.words import Sentence, sentence
+
+LEDGER = "fleet.jsonl"
+Kind = Literal["plan", "sent", "began", "fetched", "acknowledged", "refused", "lost", "left_out"]
+DONE = ("fetched", "acknowledged")
+UNDER_WAY = ("sent", "began")
+
+
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``order``: its id; a line ``left_out`` has none. ``model``, ``target``, ``scenario``: texts, on ``plan`` and
+    ``left_out``. ``record``: the folder of the record, on ``fetched``. ``code``, ``reason``, ``remedy``: why something
+    was refused, lost or left out."""
+
+    kind: Kind
+    utc: str = ""
+    order: str = ""
+    device: str = ""
+    model: str = ""
+    target: str = ""
+    scenario: str = ""
+    record: str = ""
+    code: str = ""
+    reason: Sentence | str = ""
+    remedy: Sentence | str = ""
+
+
+class Standing(Struct):
+    """What the ledger says of one order. ``last``: the kind of ``line``, the newest that is not its plan. ``device``:
+    where it was sent last. ``begun``: it began there. ``record``: the folder of its record."""
+
+    last: str = ""
+    line: Line | None = None
+    device: str = ""
+    begun: bool = False
+    record: str = ""
+
+
+class Ledger:
+    """The ledger at ``path``, opened to add to it. Raises ``InputError`` where it cannot be written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.standings: dict[str, Standing] = {}
+        self._told: set[Line] = set()
+        for line in read_ledger(path):
+            self._take(line)
+        try:
+            self._file: IO[bytes] = path.open("ab")
+            if path.stat().st_size and not _ends_a_line(path):
+                self._file.write(b"\n")
+        except OSError as error:
+            raise InputError(
+                sentence("store.not_written", path=path, strerror=error.strerror),
+                sentence("store.free_space_choose_another_folder"),
+            ) from None
+
+    def close(self) -> None:
+        """Nothing more is added."""
+        self._file.close()
+
+    def add(self, line: Line) -> None:
+        """Add ``line`` with the time, and hand it to the system: a client that is killed afterwards has written it. A
+        plan, and what is left out, is not told twice. Raises ``InputError`` where the disk is full."""
+        if line.kind in ("plan", "left_out"):
+            if line in self._told:
+                return
+            self._told.add(line)
+        stamped = msgspec.structs.replace(line, utc=datetime.now(UTC).isoformat(timespec="milliseconds"))
+        try:
+            self._file.write(msgspec.json.encode(stamped) + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise InputError(
+                sentence("store.not_written", path=self._path, strerror=error.strerror),
+                sentence("store.free_space_choose_another_folder"),
+            ) from None
+        self._take(stamped)
+
+    def standing(self, order: str) -> Standing:
+        """Of the order with that id."""
+        return self.standings.get(order) or Standing()
+
+    def under_way(self) -> dict[str, set[str]]:
+        """Device -> the orders that were sent to it, and of which nothing was heard since."""
+        found: dict[str, set[str]] = {}
+        for order, standing in self.standings.items():
+            if standing.last in UNDER_WAY:
+                found.setdefault(standing.device, set()).add(order)
+        return found
+
+    def _take(self, line: Line) -> None:
+        if line.kind in ("plan", "left_out"):
+            self._told.add(msgspec.structs.replace(line, utc=""))
+        if not line.order or line.kind == "plan":
+            return
+        standing = self.standings.setdefault(line.order, Standing())
+        if standing.last in DONE and line.kind not in DONE:
+            return
+        standing.line = line
+        standing.last, standing.device = line.kind, line.device or standing.device
+        standing.begun = line.kind == "began" or (standing.begun and line.kind == "sent")
+        standing.record = line.record or standing.record
+
+
+def read_ledger(path: Path) -> Iterator[Line]:
+    """The lines of a ledger, oldest first; none where there is no file. Raises ``InputError`` where it cannot be
+    read."""
+    if not is_file(path):
+        return
+    try:
+        with path.open("rb") as file:
+            for text in file:
+                try:
+                    yield msgspec.json.decode(text, type=Line)
+                except (msgspec.DecodeError, ValueError):
+                    continue
+    except OSError as error:
+        raise InputError(sentence("reading.cannot_be_read", said=str(path), value=error.strerror or error)) from None
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read(1) == b"\n"

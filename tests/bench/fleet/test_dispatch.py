@@ -1,0 +1,187 @@
+"""Who carries out what: nothing twice, nothing lost, and what is done about devices that go away."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bench.fleet.client.dispatch import Dispatch, Patience
+from bench.fleet.client.planning import FleetOrder, FleetPlan
+from bench.fleet.ledger import LEDGER, Ledger, Line, read_ledger
+from bench.fleet.orders import Order, OrderFile
+from tests.support.fleet.simulated import Kept, Simulated, SimulatedRack
+
+PATIENT = Patience(grace_s=20, pause_s=0.001)
+QUICK = Patience(grace_s=0.05, pause_s=0.001, busy_s=0.0)
+
+
+def order(number: int, devices: tuple[str, ...], each: bool = False, files: tuple[OrderFile, ...] = ()) -> FleetOrder:
+    made = Order(suite=b"%d" % number, device=devices[0] if each else "", files=files)
+    return FleetOrder(id=made.id, order=made, model="m", target="null:cpu", scenario="s", devices=devices)
+
+
+def plan(*orders: FleetOrder, places: dict[str, Path] | None = None) -> FleetPlan:
+    return FleetPlan(orders=orders, left_out=(), places=places or {})
+
+
+def dispatched(
+    rack: SimulatedRack, made: FleetPlan, out: Path, kept: Kept | None = None, patience: Patience = QUICK
+) -> list[Line]:
+    """What the ledger holds after a run that ends by itself."""
+
+    async def run() -> None:
+        ledger = Ledger(out / LEDGER)
+        await asyncio.wait_for(Dispatch(rack, made, ledger, kept or Kept(), patience=patience).run(), 20)
+        ledger.close()
+
+    asyncio.run(run())
+    return list(read_ledger(out / LEDGER))
+
+
+def kinds(lines: list[Line], one: FleetOrder) -> list[str]:
+    return [line.kind for line in lines if line.order == one.id]
+
+
+def test_each_order_is_done_once(tmp_path: Path) -> None:
+    """Three devices share nine runs; every result is fetched and acknowledged."""
+    names = ("a", "b", "c")
+    rack, kept = SimulatedRack(Simulated(name) for name in names), Kept()
+    orders = [order(number, names) for number in range(9)]
+    lines = dispatched(rack, plan(*orders), tmp_path, kept)
+    assert sorted(one.id for one in orders) == sorted(kept.orders)
+    assert ["plan", "sent", "began", "fetched", "acknowledged"] == kinds(lines, orders[0])
+    assert 9 == sum(len(device.began) for device in rack.devices.values())
+    assert all(device.acknowledged for device in rack.devices.values())
+
+
+def test_a_command_that_is_repeated_does_nothing_twice(tmp_path: Path) -> None:
+    """What the ledger calls fetched is not sent again, and what the device still keeps of it is acknowledged."""
+    one = order(1, ("a",))
+    rack, kept = SimulatedRack([Simulated("a")]), Kept()
+    dispatched(rack, plan(one), tmp_path, kept)
+    again = dispatched(rack, plan(one), tmp_path, kept)
+    assert ([one.id], 1) == (kept.orders, len(rack.devices["a"].began))
+    assert 1 == [line.kind for line in again].count("plan")
+
+
+def test_a_result_that_waits_is_fetched_before_anything_is_measured(tmp_path: Path) -> None:
+    """The client was killed while the run went on."""
+    one = order(1, ("a", "b"))
+    rack, kept = SimulatedRack([Simulated("a"), Simulated("b")], hold=True), Kept()
+
+    async def killed_then_again() -> None:
+        ledger = Ledger(tmp_path / LEDGER)
+        first = asyncio.create_task(Dispatch(rack, plan(one), ledger, kept, patience=QUICK).run())
+        while not rack.devices["a"].running:
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        ledger.close()
+        rack.end("a")
+        rack.hold = False
+        await Dispatch(rack, plan(one), Ledger(tmp_path / LEDGER), kept, patience=QUICK).run()
+
+    asyncio.run(killed_then_again())
+    assert [one.id] == kept.orders
+    assert (1, 0) == (len(rack.devices["a"].began), len(rack.devices["b"].began))
+
+
+def test_a_device_that_comes_back_in_time_keeps_its_run(tmp_path: Path) -> None:
+    """Cut off for a moment: nobody else gets the order, and the result is fetched."""
+    one = order(1, ("a", "b"))
+    rack, kept = SimulatedRack([Simulated("a"), Simulated("b")], hold=True), Kept()
+
+    async def cut_off() -> None:
+        run = asyncio.create_task(Dispatch(rack, plan(one), Ledger(tmp_path / LEDGER), kept, patience=PATIENT).run())
+        while not rack.devices["a"].running:
+            await asyncio.sleep(0)
+        rack.devices["a"].is_away = True
+        rack.moved()
+        await asyncio.sleep(0.02)
+        rack.end("a")
+        rack.devices["a"].is_away = False
+        rack.moved()
+        await asyncio.wait_for(run, 20)
+
+    asyncio.run(cut_off())
+    assert ([one.id], []) == (kept.orders, rack.devices["b"].began)
+
+
+def test_after_the_grace_time_another_device_gets_the_order(tmp_path: Path) -> None:
+    """And a device that was named for it is told as lost."""
+    shared, only = order(1, ("a", "b")), order(2, ("a",), each=True)
+    rack, kept = SimulatedRack([Simulated("a", is_away=True), Simulated("b")]), Kept()
+    ledger = Ledger(tmp_path / LEDGER)
+    ledger.add(Line(kind="sent", order=shared.id, device="a"))
+    ledger.close()
+    lines = dispatched(rack, plan(shared, only), tmp_path, kept)
+    assert ([shared.id], [shared.id]) == (kept.orders, rack.devices["b"].began)
+    assert ["plan", "lost"] == kinds(lines, only)
+    assert ["away"] == [line.code for line in lines if line.kind == "lost"]
+
+
+def test_a_run_that_dies_is_begun_again_but_not_for_ever(tmp_path: Path) -> None:
+    """A negative verdict is a record; a run without a record is repeated, three times at most."""
+    once, device = order(1, ("a",), each=True), Simulated("a", dies=1)
+    kept = Kept()
+    lines = dispatched(SimulatedRack([device]), plan(once), tmp_path, kept)
+    assert (["plan", "sent", "began", "lost", "sent", "began", "fetched", "acknowledged"]) == kinds(lines, once)
+    assert "" == device.quarantined
+
+    always = Simulated("a", dies=9)
+    lines = dispatched(SimulatedRack([always]), plan(order(2, ("a",), each=True)), tmp_path, kept)
+    assert 3 == len(always.began)
+    assert ("lost", "run_lost") == (lines[-1].kind, lines[-1].code)
+
+
+def test_three_lost_runs_in_a_row_quarantine_a_device(tmp_path: Path) -> None:
+    """The orders that only it could do are told, the others go on elsewhere."""
+    bad, good, kept = Simulated("a", dies=99), Simulated("b"), Kept()
+    orders = [order(number, ("a",), each=True) for number in range(3)] + [order(9, ("b",), each=True)]
+    lines = dispatched(SimulatedRack([bad, good]), plan(*orders), tmp_path, kept)
+    assert bad.quarantined
+    assert ([orders[3].id], 3) == (kept.orders, len(bad.began))
+    last = {one.id: next(line for line in reversed(lines) if line.order == one.id) for one in orders[:3]}
+    assert {"run_lost", "quarantined"} == {line.code for line in last.values()}
+
+
+@pytest.mark.parametrize("code", ["disk_full", "no_plugins", "cannot_plan"])
+def test_what_one_device_refuses_another_does(code: str, tmp_path: Path) -> None:
+    """And the device that refused gets the rest of the orders."""
+    first, second = order(1, ("a", "b")), order(2, ("a",), each=True)
+    rack, kept = SimulatedRack([Simulated("a", refuses=[code]), Simulated("b")]), Kept()
+    lines = dispatched(rack, plan(first, second), tmp_path, kept)
+    done = sorted(kept.orders)
+    refused = [line for line in lines if line.kind == "refused"]
+    assert [("a", code, "because")] == [(line.device, line.code, line.reason) for line in refused]
+    assert done in (sorted([first.id, second.id]), [first.id])
+
+
+def test_files_are_sent_when_they_are_wanted_and_never_into_a_timed_run(tmp_path: Path) -> None:
+    """A device that is timing a run says so, and the part is offered again."""
+    data = tmp_path / "net.onnx"
+    data.write_bytes(b"weights")
+    file = OrderFile(name="model/net.onnx", sha256="f00", size_bytes=7)
+    one, device, kept = order(1, ("a",), files=(file,)), Simulated("a", busy_puts=2), Kept()
+    dispatched(SimulatedRack([device]), plan(one, places={"f00": data}), tmp_path, kept)
+    assert ([one.id], {"f00"}, 0) == (kept.orders, device.files, device.busy_puts)
+
+
+def test_a_result_that_arrives_damaged_is_fetched_again(tmp_path: Path) -> None:
+    """It is not acknowledged before it is whole; if it never is, that is told, and the device keeps it."""
+    one, device, kept = order(1, ("a",)), Simulated("a"), Kept(damaged=1)
+    dispatched(SimulatedRack([device]), plan(one), tmp_path, kept)
+    assert ([one.id], [one.id]) == (kept.orders, device.acknowledged)
+
+    stubborn = Simulated("a")
+    lines = dispatched(SimulatedRack([stubborn]), plan(order(2, ("a",))), tmp_path, Kept(damaged=9))
+    assert ("refused", "unverified", []) == (lines[-1].kind, lines[-1].code, stubborn.acknowledged)
+
+
+def test_a_thousand_devices_share_ten_thousand_runs(tmp_path: Path) -> None:
+    """Each has its ten."""
+    names = [f"board-{number:04}" for number in range(1000)]
+    rack, kept = SimulatedRack(Simulated(name) for name in names), Kept()
+    orders = [order(number, (name,), each=True) for name in names for number in range(10)]
+    dispatched(rack, plan(*orders), tmp_path, kept)
+    assert (10_000, 10_000) == (len(kept.orders), len(set(kept.orders)))

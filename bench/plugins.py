@@ -37,6 +37,7 @@ Kind = Literal[
     "runners",
     "quantisers",
     "quantisations",
+    "racks",
 ]
 DISTRIBUTION = "ondevice-bench"
 KINDS: tuple[Kind, ...] = get_args(Kind)

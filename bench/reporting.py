@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bench.nights.trend import Trend
     from bench.preflight.found import Preflight
     from bench.quantising.outcome import Quantised
+    from bench.racks.rack import Rack
     from bench.record.record import RecordedRun
     from bench.record.refused import RefusedRecord
     from bench.review.review import Review
@@ -138,6 +139,19 @@ class HistoryWriter(Protocol):
     def overview(self, pages: Sequence[SeriesPage], made: str) -> bytes:
         """``index.html``. ``made``: the date that stands on it."""
         ...
+
+
+class RackWriter(Protocol):
+    """A writer of the results of a rack, in the language that is spoken."""
+
+    suffix: str  # of the file it would be saved to, e.g. ".html"
+
+    @property
+    def summary(self) -> Sentence | str:
+        """What it is, in one line."""
+        ...
+
+    def render(self, rack: "Rack") -> bytes: ...
 
 
 class TuningWriter(Protocol):

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MISBEHAVING = ROOT / "tests" / "plugins" / "misbehaving.py"
 KINDS = (
     *("models", "targets", "reports", "sensors", "dossiers", "reviews", "gates", "histories", "tunings", "runners"),
-    *("preflights", "quantisers", "quantisations"),
+    *("preflights", "quantisers", "quantisations", "racks"),
 )
 SOURCES = ("bench", "models", "targets", "reports")
 

@@ -30,7 +30,7 @@ FLOORS = """
     store
     power
     comparison
-    nights
+    nights racks
     gate
     submission
     tuning
@@ -68,7 +68,7 @@ PLUGIN_FLOORS = {
     ),
     "reports": (
         "templates words | view | charts | runs comparisons dossiers gates quantisations trends tunings | "
-        "reviews preflights"
+        "reviews preflights racks"
     ),
 }
 """The same of the three other folders; here the rooms of one floor may know one another."""

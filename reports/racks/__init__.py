@@ -1,0 +1,1 @@
+"""Results of a rack: one module a format, and what they all show."""

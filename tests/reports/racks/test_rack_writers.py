@@ -1,0 +1,72 @@
+"""The page of a rack in every format, in both languages."""
+
+import json
+import re
+
+import pytest
+
+from bench.fleet.results import read_rack
+from bench.racks.matrix import rack_of
+from bench.racks.rack import Gap, Rack
+from bench.reports.racks.html import HtmlRack
+from bench.reports.racks.json import JsonRack
+from bench.reports.racks.markdown import MarkdownRack
+from bench.words import speaking
+from tests.support.fleet.racks import measured, rack_folder
+
+
+@pytest.fixture(scope="module")
+def rack(tmp_path_factory: pytest.TempPathFactory) -> Rack:
+    return read_rack(rack_folder(tmp_path_factory.mktemp("rack") / "out"))
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (
+            "en",
+            ["not comparable with intel-1: The executed precision differs", "comparable with board-1", "not planned"],
+        ),
+        ("ko", ["intel-1과 비교 불가: 실행 정밀도", "board-1과 비교 가능", "계획에서 제외"]),
+    ],
+)
+def test_figures_verdicts_answers_and_gaps_are_told(rack: Rack, language: str, told: list[str]) -> None:
+    """In the page and in Markdown, in the language that is spoken."""
+    with speaking(language):
+        pages = [HtmlRack().render(rack).decode(), MarkdownRack().render(rack).decode()]
+    for page in pages:
+        plain = re.sub(r"\\(.)", r"\1", re.sub(r"</?span[^>]*>|<wbr>", "", page)).replace("\u00a0", " ")
+        for text in (*told, "910 µs", "The disk of board-3 is full.", "Free 2 GB there.", "old-1"):
+            assert text in plain, text
+
+
+def test_a_doubted_figure_is_struck(rack: Rack) -> None:
+    assert re.search(r'<s class="value"[^>]*>3\.05', HtmlRack().render(rack).decode())
+    assert "~~3.05" in MarkdownRack().render(rack).decode()
+
+
+def test_the_document_is_the_same_in_every_language(rack: Rack) -> None:
+    """Each run with its figure, what it was compared with, and the codes of why not; each gap by its state."""
+    with speaking("ko"):
+        korean = JsonRack().render(rack)
+    assert korean == JsonRack().render(rack)
+    document = json.loads(korean)
+    runs = {(row["model"], run["device"]): run for row in document["rows"] for run in row["runs"]}
+    other = runs["yolov8n", "snapdragon-1"]
+    assert (other["status"], other["answer"], other["compared_with"]) == ("invalid", "not_comparable", "intel-1")
+    assert other["reasons"] == [{"code": "precision_differs", "invalidates": True}]
+    first = runs["mobilenet_v2", "board-1"]
+    assert (first["metric"], first["group"], first["answer"]) == ("latency_p50_ns", 1, None)
+    assert first["value"] == pytest.approx(910_000, rel=0.01)
+    assert {gap["state"] for gap in document["missing"]} == {"lost", "refused", "waiting", "left_out"}
+
+
+def test_many_devices_stand_in_blocks_and_hostile_names_are_text() -> None:
+    """Five devices abreast at the most, in blocks of about the same size."""
+    runs = [measured(f"board-{number}", "<b>net|x</b>", "a:npu", 1_000_000 + number) for number in range(7)]
+    rack = rack_of(runs, [Gap(state="lost", device="<script>", model="m", reason="<img src=x>")])
+    page, text = HtmlRack().render(rack).decode(), MarkdownRack().render(rack).decode()
+    assert page.count('<table class="matrix"') == 4
+    assert "<script>" not in page
+    assert "<img" not in page + text
+    assert "<b>net" not in page + text

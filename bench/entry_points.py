@@ -49,7 +49,11 @@ def _is_plain(path: str) -> bool:
 
 
 def _finds_distributions(finder: Any) -> bool:
-    return finder is not PathFinder and hasattr(finder, "find_distributions")
+    """Whether it may find others than those in folders. The backport of ``importlib.metadata``, which Dask imports,
+    adds a finder that looks into the same folders."""
+    if finder is PathFinder or type(finder).__module__ == "importlib_metadata":
+        return False
+    return hasattr(finder, "find_distributions")
 
 
 def _infos() -> dict[str, str] | None:

@@ -77,7 +77,7 @@ def _reserving(path: Path) -> int | None:
         except OSError:
             return None
         try:
-            _lock(descriptor)
+            lock(descriptor)
         except OSError as error:
             os.close(descriptor)
             if error.errno in TAKEN:
@@ -140,14 +140,14 @@ def _locked(path: Path, flags: int) -> int | None:
     except OSError:
         return None
     try:
-        _lock(descriptor)
+        lock(descriptor)
     except OSError:
         os.close(descriptor)
         return None
     return descriptor
 
 
-def _lock(descriptor: int) -> None:
+def lock(descriptor: int) -> None:
     """Raises ``OSError`` if another process holds the lock, or locks are not supported."""
     if sys.platform == "win32":
         import msvcrt

@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "verify": "submission.verify_command",
         "reproduce": "submission.reproduce_command",
         "review": "submission.review_command",
+        "fleet": "fleet.fleet_command",
         "history": "nightly.history_command",
         "gate": "gate.gate_command",
         "power": "power.power_command",

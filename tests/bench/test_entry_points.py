@@ -89,6 +89,16 @@ def test_metadata_that_is_damaged_hides_no_other(tmp_path: Path, monkeypatch: py
     ]
 
 
+def test_the_finder_of_the_backport_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks into the same folders; packages that import it do not slow this down."""
+    installed(tmp_path, "Acme-Chip", "")
+    finder = type("MetadataPathFinder", (), {"__module__": "importlib_metadata", "find_distributions": None})()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, finder])
+    monkeypatch.setitem(sys.modules, "importlib.metadata", None)
+    assert {"acme.chip": "1.0"} == versions(("acme.chip",))
+
+
 def test_a_distribution_in_a_zip_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is no folder is left to the library."""
     archive = tmp_path / "chip.zip"

@@ -109,7 +109,9 @@ LATE = {
 """Where own modules are imported inside functions, and why. Elsewhere only where a heavy package begins."""
 
 HEAVY = frozenset(
-    ("numpy", "scipy", "ml_dtypes", "onnx", "PIL", "psutil", "jinja2", "rich", "click", "pycocotools", "distributed")
+    """
+    numpy scipy ml_dtypes onnx PIL psutil jinja2 rich click pycocotools distributed tornado cryptography
+    """.split()
 )
 WIDEST = 16
 

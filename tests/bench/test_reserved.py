@@ -52,14 +52,14 @@ def test_a_file_that_is_removed_before_it_is_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process that had it ended in between: a lock of the removed file would keep nobody out."""
-    result, lock, removed = tmp_path / "net.int8.onnx", bench.scratch._lock, []
+    result, lock, removed = tmp_path / "net.int8.onnx", bench.scratch.lock, []
 
     def late(descriptor: int) -> None:
         if not removed:
             removed.append(lock_file(result).unlink())
         lock(descriptor)
 
-    monkeypatch.setattr(bench.scratch, "_lock", late)
+    monkeypatch.setattr(bench.scratch, "lock", late)
     with reserved(result), pytest.raises(InputError, match=TAKEN), reserved(result):
         raise AssertionError
     assert [None] == removed
@@ -71,7 +71,7 @@ def test_without_locks_there_is_no_protection(tmp_path: Path, monkeypatch: pytes
     def unsupported(descriptor: int) -> None:
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(bench.scratch, "_lock", unsupported)
+    monkeypatch.setattr(bench.scratch, "lock", unsupported)
     for result in (tmp_path / "nowhere" / "net.onnx", tmp_path / "net.onnx"):
         with reserved(result), reserved(result):
             pass

@@ -5,6 +5,7 @@ import re
 import click
 import pytest
 
+from bench.cli.fleet.fleet_command import MODULES as FLEET
 from bench.cli.group import COMMANDS, odb
 from bench.cli.help import Context
 from bench.cli.nightly.history_command import MODULES as HISTORY
@@ -12,7 +13,13 @@ from bench.cli.power.power_command import MODULES as POWER
 from bench.words import languages, say, speaking
 from bench.words.cells import cells
 
-PAGES = ("", *COMMANDS, *(f"history {name}" for name in HISTORY), *(f"power {name}" for name in POWER))
+PAGES = (
+    "",
+    *COMMANDS,
+    *(f"history {name}" for name in HISTORY),
+    *(f"power {name}" for name in POWER),
+    *(f"fleet {name}" for name in FLEET),
+)
 NAMES = re.compile(
     r"`[^`]*`|\bodb( \w+)*|--?[\w-]+|\[?\b[A-Z]+\b[^\s]*|\S*[=:/.]\S*|JSON Schema|JSON Lines|JUnit XML"
     r"|Hugging Face|Apache Otava|Nordic PPK2|Monsoon PowerTool|SPEC PTDaemon|cannot-tell|not-\w+|float\d+"

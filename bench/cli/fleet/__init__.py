@@ -1,0 +1,1 @@
+"""The commands of a rack of devices."""

@@ -1,0 +1,35 @@
+"""``odb fleet keys``."""
+
+from pathlib import Path
+
+import click
+
+from bench.cli.fleet.asked import FleetCommand
+from bench.cli.help import INTEGER, option
+from bench.cli.language import lang_option
+from bench.printable import clean
+from bench.words import say
+
+
+@click.command("keys", cls=FleetCommand, help="cli.help.fleet.keys", epilog="cli.epilog.fleet.keys")
+@lang_option
+@click.argument("folder", type=click.Path(path_type=Path))
+@option("--name", "names", multiple=True, help="cli.help.fleet.keys.name")
+@option("--host", "hosts", multiple=True, help="cli.help.fleet.keys.host")
+@option("--days", type=INTEGER, default=None, help="cli.help.fleet.keys.days")
+def command(folder: Path, names: tuple[str, ...], hosts: tuple[str, ...], days: int | None) -> int:
+    """``odb fleet keys``."""
+    from bench.errors import InputError
+    from bench.fleet.keys import AUTHORITY, DAYS, MOST_DAYS, make_keys
+    from bench.words import sentence
+
+    days = DAYS if days is None else days
+    if not 0 < days <= MOST_DAYS:
+        raise InputError(sentence("cli.fleet.keys.days", days=days, most=MOST_DAYS))
+    made = make_keys(folder, names, hosts, days)
+    for one in made:
+        code = "cli.fleet.keys.authority" if one.name == AUTHORITY else "cli.fleet.keys.made"
+        click.echo(say(code, folder=clean(str(one))))
+    if not made:
+        click.echo(say("cli.fleet.keys.none", folder=clean(str(folder))))
+    return 0

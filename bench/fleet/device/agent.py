@@ -1,0 +1,336 @@
+"""The agent of a device: takes one order at a time, whoever sends it, and keeps what came of it until it is fetched."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from bench.errors import InputError, OdbError
+from bench.fleet.device.artifacts import FULL, RESERVE_BYTES, Artifacts, NoRoom, free_bytes
+from bench.fleet.device.carrying import Said
+from bench.fleet.device.child import Child
+from bench.fleet.device.spool import Spool
+from bench.fleet.facts import DeviceFacts, DeviceState, Running
+from bench.fleet.orders import Answer, Event, Finished, Order, Refused, Wanted
+from bench.words import Sentence, sentence
+
+LINGER_SECONDS = 30.0
+"""How long a device waits for a client that fetches a result before it takes the next order."""
+MOST_LOST_RUNS = 3
+ORDERS, ARTIFACTS, STATE = "orders", "artifacts", "state.json"
+Begin = Callable[..., Child]
+
+
+class Connection:
+    """A worker of Dask that the agent has for the time being. ``log``: sends an event to who listens."""
+
+    def __init__(self, log: Callable[[dict[str, Any]], None] = lambda event: None) -> None:
+        self.log, self.is_lost = log, False
+
+
+class CutOff(Exception):
+    """The worker that carried the order is gone; the run goes on."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What of an agent's state is on disk."""
+
+    lost_runs: int = 0
+    quarantined: Sentence | str = ""
+
+
+class Carried:
+    """The order that is carried out now."""
+
+    def __init__(self, order: Order) -> None:
+        self.order, self.id = order, order.id
+        self.began_ns, self.since_utc_ns = time.monotonic_ns(), time.time_ns()
+        self.child: Child | None = None
+        self.refused: Said | None = None
+        self.running = Running(order=self.id, model="", target="", scenario="", since_utc_ns=self.since_utc_ns)
+
+
+class Agent:
+    """One for a process. ``folder`` holds spool, artifacts and state; ``facts`` are announced. All methods may be
+    called from any thread."""
+
+    def __init__(
+        self,
+        facts: DeviceFacts,
+        folder: Path,
+        artifacts: Artifacts,
+        *,
+        begin: Begin = Child,
+        linger_s: float = LINGER_SECONDS,
+        free: Callable[[Path], int] = free_bytes,
+    ) -> None:
+        self.name, self.artifacts, self._facts, self._folder = facts.name, artifacts, facts, folder
+        self.spool = Spool(folder / ORDERS)
+        self._begin_child, self._linger_s, self._free = begin, linger_s, free
+        self._changed = threading.Condition()
+        self._connection = Connection()
+        self._carried: Carried | None = None
+        self._refusals: dict[str, Refused] = {}
+        self._heard: dict[str, float] = {}  # when a client last asked for a result
+        self.is_timing = False
+        self._stopping = False
+        self._kept = self._read_kept()
+        for order_id in self.spool.lost():
+            self.spool.remove(order_id)
+            self._count_lost()
+
+    def joined(self, connection: Connection) -> None:
+        """A worker of Dask is there."""
+        with self._changed:
+            self._connection = connection
+
+    def left(self, connection: Connection) -> None:
+        """It is not any more: whoever waits in it is let go, and what runs goes on."""
+        with self._changed:
+            connection.is_lost = True
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """End what runs; it does not count as lost."""
+        with self._changed:
+            self._stopping = True
+            carried = self._carried
+            self._connection.is_lost = True
+            self._changed.notify_all()
+        if carried is not None and carried.child is not None:
+            carried.child.stop()
+            self.spool.remove(carried.id)
+
+    def carry_out(self, order: Order) -> Answer:
+        """What the task of an order does: see ``bench.fleet.device.task``. Raises ``CutOff``."""
+        order_id, waited = order.id, False
+        with self._changed:
+            connection = self._connection
+            while True:
+                if connection.is_lost:
+                    raise CutOff
+                if (result := self.spool.result(order_id)) is not None:
+                    break
+                if order_id in self._refusals:
+                    return self._refusals.pop(order_id)
+                if self._carried is None:
+                    if (answer := self._not_taken(order)) is not None:
+                        return answer
+                    self._carried = Carried(order)
+                    self._start(self._carried)
+                waited = waited or (self._carried is not None and self._carried.id == order_id)
+                self._changed.wait()
+        if waited:
+            self._tell("ended", order_id)
+            self._await_client(connection, order_id)
+        return result
+
+    def facts(self) -> DeviceFacts:
+        """What the device says of itself now."""
+        return replace(
+            self._facts,
+            utc_ns=time.time_ns(),
+            free_bytes=self._free(self._folder),
+            cache_bytes=self.artifacts.bytes(),
+        )
+
+    def state(self) -> DeviceState:
+        """What it does now."""
+        with self._changed:
+            carried, kept = self._carried, self._kept
+        return DeviceState(
+            name=self.name,
+            running=None if carried is None else carried.running,
+            finished=self.spool.finished(),
+            quarantined=kept.quarantined,
+            lost_runs=kept.lost_runs,
+        )
+
+    def heard(self, order_id: str) -> None:
+        """A client asks for this result: the device waits for it."""
+        with self._changed:
+            self._heard[order_id] = time.monotonic()
+            self._changed.notify_all()
+
+    def acknowledge(self, order_id: str) -> None:
+        """The result was fetched, and is removed."""
+        self.spool.remove(order_id)
+        with self._changed:
+            self._heard.pop(order_id, None)
+            self._changed.notify_all()
+
+    def quarantine(self, reason: Sentence | str) -> None:
+        """Take no orders until ``release``; what runs goes on. It holds when the agent is started again."""
+        with self._changed:
+            self._keep(replace(self._kept, quarantined=reason))
+
+    def release(self) -> None:
+        """Take orders again."""
+        with self._changed:
+            self._keep(Kept())
+
+    def _not_taken(self, order: Order) -> Answer | None:
+        """Why the order is not begun, if anything is in the way."""
+        if self._kept.quarantined:
+            return self._refused(
+                order,
+                "quarantined",
+                sentence("fleet.quarantined", device=self.name, reason=self._kept.quarantined),
+                sentence("fleet.quarantined.remedy", device=self.name),
+            )
+        if order.plugins and not self._facts.takes_plugins:
+            names = ", ".join(order.plugins)
+            return self._refused(
+                order,
+                "no_plugins",
+                sentence("fleet.no_plugins", device=self.name, names=names),
+                sentence("fleet.no_plugins.remedy"),
+            )
+        try:
+            needed = sum({file.sha256: file.size_bytes for file in order.files}.values())
+            if needed > self.artifacts.most_bytes:
+                raise NoRoom(
+                    sentence("fleet.cache_small", size_bytes=needed, most_bytes=self.artifacts.most_bytes),
+                    sentence("fleet.cache_small.remedy"),
+                )
+            if missing := self.artifacts.missing(file.sha256 for file in order.files):
+                return Wanted(order=order.id, device=self.name, sha256=tuple(missing))
+        except InputError as error:
+            return self._refused(order, _code_of(error), error.sentence, error.advice)
+        free = self._free(self._folder)
+        if free < RESERVE_BYTES:
+            return self._refused(
+                order,
+                "disk_full",
+                sentence("fleet.disk_full", free_bytes=free, needed_bytes=RESERVE_BYTES),
+                sentence("fleet.disk_full.remedy"),
+            )
+        return None
+
+    def _start(self, carried: Carried) -> None:
+        """Begin the child, in a thread that may copy files meanwhile."""
+        threading.Thread(target=self._started, args=(carried,), name="odb-fleet-start", daemon=True).start()
+
+    def _started(self, carried: Carried) -> None:
+        try:
+            folder = self.spool.begin(carried.order, self.artifacts)
+            plugins: Sequence[str] = self._facts.plugins
+            carried.child = self._begin_child(
+                folder,
+                (self.name, *plugins),
+                lambda said: self._said(carried, said),
+                lambda status: self._ended(carried, status),
+            )
+        except (OSError, OdbError) as error:
+            full = isinstance(error, OSError) and error.errno in FULL
+            reason = error.sentence if isinstance(error, OdbError) else (error.strerror or str(error))
+            self._over(carried, self._refused(carried.order, "disk_full" if full else "wrong_file", reason))
+
+    def _said(self, carried: Carried, said: Said) -> None:
+        self.is_timing = said.kind == "turn"
+        if said.kind == "refused":
+            carried.refused = said
+            return
+        running = carried.running
+        if said.kind == "began":
+            running = replace(running, model=said.model, target=said.target, scenario=said.scenario)
+        carried.running = replace(running, step=said.text if said.kind in ("step", "turn") else "")
+        self._tell(said.kind, carried.id, said.text)
+
+    def _ended(self, carried: Carried, status: int) -> None:
+        """The child ended: what there is of records is the result."""
+        self.is_timing = False
+        if self._stopping:
+            return
+        seconds = (time.monotonic_ns() - carried.began_ns) / 1e9
+        try:
+            result = self.spool.end(carried.id, self.name, seconds)
+        except OSError as error:
+            code = "disk_full" if error.errno in FULL else "crashed"
+            self._over(carried, self._refused(carried.order, code, error.strerror or str(error)))
+            return
+        if result.files:
+            self._over(carried, result)
+        elif carried.refused is not None:
+            said = carried.refused
+            self._over(carried, self._refused(carried.order, said.code, said.text, said.remedy))
+        else:
+            last = "" if carried.child is None else carried.child.last_words()
+            crashed = sentence("fleet.crashed", status=status, last=last)
+            self._over(carried, self._refused(carried.order, "crashed", crashed))
+
+    def _over(self, carried: Carried, answer: Finished | Refused) -> None:
+        if isinstance(answer, Refused):
+            self.spool.remove(carried.id)
+        with self._changed:
+            if isinstance(answer, Refused):
+                self._refusals[carried.id] = answer
+            if isinstance(answer, Finished):
+                self._keep(replace(self._kept, lost_runs=0))
+            elif answer.code == "crashed":
+                self._count_lost()
+            self._carried = None
+            self._changed.notify_all()
+
+    def _await_client(self, connection: Connection, order_id: str) -> None:
+        """Until the result was fetched and acknowledged, or nobody has asked for it for a while: nothing is timed
+        while it is transferred."""
+        with self._changed:
+            since = time.monotonic()
+            while self.spool.result(order_id) is not None and not connection.is_lost:
+                left_s = max(since, self._heard.get(order_id, 0.0)) + self._linger_s - time.monotonic()
+                if left_s <= 0:
+                    return
+                self._changed.wait(left_s)
+
+    def _refused(self, order: Order, code: str, reason: Sentence | str, remedy: Sentence | str = "") -> Refused:
+        return Refused(order=order.id, device=self.name, code=code, reason=reason, remedy=remedy)
+
+    def _tell(self, kind: Any, order_id: str, text: Sentence | str = "") -> None:
+        event = Event(order=order_id, device=self.name, kind=kind, text=text, utc_ns=time.time_ns())
+        self._connection.log(msgspec.to_builtins(event))
+
+    def _count_lost(self) -> None:
+        lost = self._kept.lost_runs + 1
+        reason: Sentence | str = self._kept.quarantined
+        if lost >= MOST_LOST_RUNS and not reason:
+            reason = sentence("fleet.lost_in_a_row", count=lost)
+        self._keep(Kept(lost, reason))
+
+    def _keep(self, kept: Kept) -> None:
+        if kept == self._kept:
+            return
+        self._kept = kept
+        staged = self._folder / f".{STATE}"
+        staged.write_bytes(msgspec.json.encode(kept))
+        staged.replace(self._folder / STATE)
+
+    def _read_kept(self) -> Kept:
+        try:
+            return msgspec.json.decode((self._folder / STATE).read_bytes(), type=Kept)
+        except (OSError, msgspec.MsgspecError):
+            return Kept()
+
+
+def _code_of(error: InputError) -> str:
+    return "disk_full" if isinstance(error, NoRoom) else "wrong_file"
+
+
+_here: Agent | None = None
+
+
+def settle(agent: Agent | None) -> None:
+    """``agent`` is the agent of this process."""
+    global _here
+    _here = agent
+
+
+def here() -> Agent:
+    """The agent of this process. Raises ``RuntimeError`` in one without."""
+    if _here is None:
+        raise RuntimeError("no agent of a device in this process")
+    return _here

@@ -1,0 +1,84 @@
+"""What a client asks a device besides an order: ``client.run(call, …, workers=[address])``.
+
+Each call returns at once. Structs go as JSON. What a client does wrong, or what there is no room for, is raised as
+``bench.errors.InputError``.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from bench.fleet.device.agent import here
+from bench.words import Sentence
+
+MOST_BYTES = 8 << 20
+"""Of one call."""
+
+
+def facts() -> bytes:
+    """``DeviceFacts``."""
+    return msgspec.json.encode(here().facts())
+
+
+def state() -> bytes:
+    """``DeviceState``."""
+    return msgspec.json.encode(here().state())
+
+
+def holdings() -> dict[str, Any]:
+    """``running``: the id of the order that is carried out, empty without one; ``finished``: those whose results
+    wait."""
+    now = here().state()
+    return {"running": "" if now.running is None else now.running.order, "finished": list(now.finished)}
+
+
+def missing(hashes: Sequence[str]) -> list[str]:
+    """Which of these files the device lacks."""
+    return here().artifacts.missing(hashes)
+
+
+def put(sha256: str, size_bytes: int, offset: int, data: bytes) -> bool:
+    """Take a part of a file, of at most ``MOST_BYTES``, from where the last ended. ``False``: a run is timed, and
+    nothing was taken; ask again later."""
+    agent = here()
+    if agent.is_timing:
+        return False
+    agent.artifacts.put(sha256, size_bytes, offset, data)
+    return True
+
+
+def result(order_id: str) -> bytes:
+    """``Finished`` of an order that ended here; empty for any other."""
+    agent = here()
+    agent.heard(order_id)
+    found = agent.spool.result(order_id)
+    return b"" if found is None else msgspec.json.encode(found)
+
+
+def read(order_id: str, name: str, offset: int, most_bytes: int = MOST_BYTES) -> bytes:
+    """A part of a file of a result; empty behind its end."""
+    agent = here()
+    agent.heard(order_id)
+    return agent.spool.read(order_id, name, offset, min(most_bytes, MOST_BYTES))
+
+
+def acknowledge(order_id: str) -> None:
+    """The result was fetched and verified: the device forgets it."""
+    here().acknowledge(order_id)
+
+
+def quarantine(reason: bytes) -> None:
+    """Take no orders. ``reason``: a ``Sentence`` or text, as JSON."""
+    here().quarantine(msgspec.json.decode(reason, type=Sentence | str))
+
+
+def release() -> None:
+    """Take orders again."""
+    here().release()
+
+
+def clock() -> int:
+    """The device's clock: UTC in nanoseconds."""
+    return time.time_ns()

@@ -1,0 +1,98 @@
+"""Carries out one order: ``python -m bench.fleet.device.carrying FOLDER DEVICE``, the child of an agent.
+
+It measures as ``odb run`` does, with the order's files as its current folder, and writes one JSON line on stdout at
+each boundary between timed parts, and one more if it could not measure. What libraries print goes to the log.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from bench.errors import OdbError, RunFailure
+from bench.execution.suite_run import Listener
+from bench.fleet.device.artifacts import FULL
+from bench.fleet.device.spool import FILES, ORDER, RECORDS
+from bench.fleet.orders import Order
+from bench.parent import end_with_parent
+from bench.plugins import discover
+from bench.record.record import RecordedRun
+from bench.record.runner import FleetDevice
+from bench.scripting.measuring import measure
+from bench.suite.plan import PlannedRun
+from bench.suite.suite import Suite
+from bench.words import Sentence
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """A line of the child. ``kind``: of an ``Event``; ``refused``: with a code, a reason and a remedy. ``model`` and
+    ``target``: of the run that begins."""
+
+    kind: str
+    text: Sentence | str = ""
+    code: str = ""
+    remedy: Sentence | str = ""
+    model: str = ""
+    target: str = ""
+    scenario: str = ""
+
+
+class Telling(Listener):
+    """Writes a line for each event, and none from a repeat's first until the next repeat or the record."""
+
+    def __init__(self, stream: int) -> None:
+        self._stream = stream
+        self._in_turn, self._turn_is_told = False, True
+
+    def say(self, said: Said) -> None:
+        os.write(self._stream, msgspec.json.encode(said) + b"\n")
+
+    def began(self, index: int, run: PlannedRun) -> None:
+        self._in_turn = False
+        self.say(Said(kind="began", model=run.model.id, target=run.target.id, scenario=run.scenario.name))
+
+    def turn(self, index: int, run: PlannedRun) -> None:
+        self._in_turn, self._turn_is_told = True, False
+
+    def step(self, text: Sentence | str) -> None:
+        if not self._in_turn:
+            self.say(Said(kind="step", text=text))
+        elif not self._turn_is_told:  # which repeat it is; what follows is timed
+            self._turn_is_told = True
+            self.say(Said(kind="turn", text=text))
+
+    def written(self, index: int, recorded: RecordedRun) -> None:
+        self._in_turn = False
+        self.say(Said(kind="written", text=recorded.record.record_id))
+
+
+def main(folder: Path, device: str, plugins: list[Path]) -> None:
+    """Carry out the order in ``folder``. ``plugins``: those of the agent."""
+    end_with_parent()
+    telling = Telling(os.dup(1))
+    os.dup2(2, 1)
+    order = msgspec.json.decode((folder / ORDER).read_bytes(), type=Order)
+    suite = msgspec.json.decode(order.suite, type=Suite)
+    os.chdir(folder / FILES)
+    try:
+        catalog = discover([*plugins, *(Path(name) for name in order.plugins)])
+        measure(suite, catalog, folder / RECORDS, listener=telling, fleet=FleetDevice(device=device, order=order.id))
+    except OdbError as error:
+        telling.say(Said(kind="refused", code=code_of(error), text=error.sentence, remedy=error.advice))
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        telling.say(Said(kind="refused", code="disk_full", text=error.strerror or str(error)))
+
+
+def code_of(error: OdbError) -> str:
+    """Why it could not be measured: ``disk_full``, or else ``cannot_plan``."""
+    cause = error.__cause__ or error.__context__
+    full = isinstance(cause, OSError) and cause.errno in FULL
+    return "disk_full" if full and not isinstance(error, RunFailure) else "cannot_plan"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], [Path(name) for name in sys.argv[3:]])

@@ -1,0 +1,110 @@
+"""Keeps an agent joined to its scheduler: a new worker of Dask whenever the last is gone."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+
+from distributed.comm import CommClosedError, connect
+from distributed.comm.core import FatalCommClosedError
+
+from bench.fleet.device.agent import Agent, Connection, settle
+from bench.fleet.device.quiet import QuietWorker
+from bench.fleet.orders import TOPIC
+from bench.fleet.scheduler import stopping
+from bench.fleet.security import Party
+from bench.words import Sentence, sentence
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+JOIN_SECONDS = 60.0
+
+
+async def serve(agent: Agent, scheduler: str, party: Party, host: str | None, tell: Callable[[Sentence], None]) -> None:
+    """Until the process is asked to end; what runs is ended then. ``tell``: what a person at the device should read,
+    once for each change. ``host``: the address at which the scheduler reaches the device; ``None``: the one that leads
+    to the scheduler."""
+    settle(agent)
+    stop = asyncio.Event()
+    with stopping(stop):
+        joining = asyncio.create_task(_stay_joined(agent, scheduler, party, host, tell))
+        asked = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((joining, asked), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            agent.stop()
+            asked.cancel()
+            joining.cancel()
+            with suppress(asyncio.CancelledError):
+                await joining
+            settle(None)
+
+
+async def _stay_joined(
+    agent: Agent, scheduler: str, party: Party, host: str | None, tell: Callable[[Sentence], None]
+) -> None:
+    pause_s, told = FIRST_PAUSE_S, None
+    while True:
+        try:
+            await _reach(scheduler, party)
+            await _work(agent, scheduler, party, host, tell)
+            problem = sentence("fleet.scheduler_lost", scheduler=scheduler)
+            pause_s, told = FIRST_PAUSE_S, None
+        except FatalCommClosedError as error:
+            problem = sentence("fleet.tls_refused", scheduler=scheduler, reason=_innermost(error))
+        except (OSError, CommClosedError, TimeoutError) as error:
+            problem = sentence("fleet.scheduler_unreachable", scheduler=scheduler, reason=_innermost(error))
+        except (ValueError, RuntimeError) as error:
+            problem = sentence("fleet.not_admitted", scheduler=scheduler, reason=_innermost(error))
+        if told != problem:
+            tell(problem)
+            told = problem
+        await asyncio.sleep(pause_s)
+        while agent.is_timing:  # not even an attempt to connect
+            await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+async def _reach(scheduler: str, party: Party) -> None:
+    """A worker of Dask would try without end, and say nothing of a certificate that is refused."""
+    arguments = {} if party.security is None else party.security.get_connection_args("worker")
+    comm = await connect(scheduler, **arguments)
+    await comm.write({"op": "identity", "reply": True})
+    await comm.read()
+    await comm.close()
+
+
+async def _work(agent: Agent, scheduler: str, party: Party, host: str | None, tell: Callable[[Sentence], None]) -> None:
+    """Join, and return when the worker has closed."""
+    connection = Connection()
+    with tempfile.TemporaryDirectory(prefix="odb-fleet-", ignore_cleanup_errors=True) as folder:
+        worker = QuietWorker(
+            scheduler,
+            name=agent.name,
+            nthreads=1,
+            resources=agent.facts().resources(),
+            memory_limit=0,
+            host=host,
+            local_directory=folder,
+            dashboard=False,
+            validate=False,
+            is_timing=lambda: agent.is_timing,
+            lost=lambda: agent.left(connection),
+            **party.arguments(),
+        )
+        connection.log = lambda event: worker.log_event(TOPIC, event)
+        try:
+            agent.joined(connection)
+            await asyncio.wait_for(worker, JOIN_SECONDS)
+            tell(sentence("fleet.joined", device=agent.name, scheduler=scheduler, address=worker.address))
+            await worker.finished()
+        finally:
+            agent.left(connection)
+            with suppress(Exception):
+                await worker.close(timeout=5, reason="agent")
+
+
+def _innermost(error: BaseException) -> str:
+    """What the lowest layer said."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error) or type(error).__name__

@@ -1,0 +1,117 @@
+"""Orders on a device's disk: those begun, and the results that wait to be fetched. It survives the agent.
+
+``FOLDER/<order>`` has ``order.json``, ``files`` (what the order needs), ``records`` (what came of it), ``log.txt`` and,
+once it ended, ``result.json``.
+"""
+
+import os
+import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from bench.bundle.names import colliding, wrong_name
+from bench.digest import sha256_of_file
+from bench.fleet.device.artifacts import Artifacts, WrongFile
+from bench.fleet.orders import ID_DIGITS, Finished, Order, ResultFile
+from bench.words import sentence
+
+ORDER, FILES, RECORDS, RESULT, LOG = "order.json", "files", "records", "result.json", "log.txt"
+ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
+
+
+class Spool:
+    """The orders in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def folder_of(self, order_id: str) -> Path:
+        """The folder of an order. Raises ``WrongFile`` for what is no id."""
+        if not ID.fullmatch(order_id):
+            raise WrongFile(sentence("fleet.no_order", order=order_id[:80]))
+        return self._folder / order_id
+
+    def begin(self, order: Order, artifacts: Artifacts) -> Path:
+        """The folder of an order that begins, with its files. Raises ``WrongFile`` for names that lead elsewhere, and
+        ``OSError`` where it cannot be written."""
+        names = [file.name for file in order.files]
+        for name in names:
+            if (wrong := wrong_name(name)) is not None:
+                raise WrongFile(wrong)
+        if colliding(names):
+            raise WrongFile(sentence("fleet.names_collide", name=colliding(names)[0]))  # type: ignore[index]
+        folder = self.folder_of(order.id)
+        self.remove(order.id)
+        (folder / FILES).mkdir(parents=True)
+        for file in order.files:
+            place = folder / FILES / file.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _linked(artifacts.path(file.sha256), place)
+        (folder / ORDER).write_bytes(msgspec.json.encode(order))
+        return folder
+
+    def end(self, order_id: str, device: str, seconds: float) -> Finished:
+        """What came of it, from now on to be fetched; its files are removed."""
+        folder = self.folder_of(order_id)
+        records = folder / RECORDS
+        files = tuple(
+            ResultFile(
+                name=path.relative_to(records).as_posix(),
+                sha256=sha256_of_file(path),
+                size_bytes=path.stat().st_size,
+            )
+            for path in sorted(records.rglob("*"))
+            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(records).parts)
+        )
+        result = Finished(order=order_id, device=device, files=files, seconds=seconds)
+        staged = folder / f".{RESULT}"
+        staged.write_bytes(msgspec.json.encode(result))
+        staged.replace(folder / RESULT)
+        shutil.rmtree(folder / FILES, ignore_errors=True)
+        return result
+
+    def result(self, order_id: str) -> Finished | None:
+        """What came of an order that ended here and was not acknowledged."""
+        try:
+            return msgspec.json.decode((self.folder_of(order_id) / RESULT).read_bytes(), type=Finished)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def read(self, order_id: str, name: str, offset: int, most_bytes: int) -> bytes:
+        """A part of a file of a result. Raises ``WrongFile`` for one that is not in it."""
+        result = self.result(order_id)
+        if result is None or name not in {file.name for file in result.files}:
+            raise WrongFile(sentence("fleet.no_such_result", order=order_id, name=name))
+        with (self.folder_of(order_id) / RECORDS / name).open("rb") as file:
+            file.seek(offset)
+            return file.read(most_bytes)
+
+    def finished(self) -> tuple[str, ...]:
+        """Orders whose results wait."""
+        return tuple(order_id for order_id in self._ids() if self.result(order_id) is not None)
+
+    def lost(self) -> tuple[str, ...]:
+        """Orders that began and did not end, while none runs: the agent was killed."""
+        return tuple(order_id for order_id in self._ids() if self.result(order_id) is None)
+
+    def remove(self, order_id: str) -> None:
+        """Whatever there is of it."""
+        folder = self.folder_of(order_id)
+        with suppress(OSError):
+            (folder / RESULT).unlink()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _ids(self) -> list[str]:
+        return sorted(path.name for path in self._folder.iterdir() if ID.fullmatch(path.name))
+
+
+def _linked(source: Path, place: Path) -> None:
+    """A second name of the file, where the disk allows it; otherwise a copy."""
+    try:
+        os.link(source, place)
+    except OSError:
+        shutil.copyfile(source, place)

@@ -1,0 +1,119 @@
+"""TLS between the parties of a rack, checked before anything is connected."""
+
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import InputError
+from bench.fleet.engine import set_up_engine
+from bench.fleet.keys import CA, CERTIFICATE, KEY, MOST_KEY_BYTES
+from bench.reading import is_file, read_bytes
+from bench.words import Sentence, sentence
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+    from distributed import Security
+
+PORT = 8786
+SCHEMES = ("tls", "tcp")
+
+
+class Party:
+    """One end of the rack. ``security``: of Dask; ``None`` without TLS. ``name``: in its certificate; empty without."""
+
+    def __init__(self, security: "Security | None", name: str = "") -> None:
+        self.security, self.name = security, name
+
+    def arguments(self) -> dict[str, Any]:
+        """Those of a Dask ``Client``, ``Worker`` or ``Scheduler``."""
+        return {} if self.security is None else {"security": self.security}
+
+
+def party_of(keys: Path | None, insecure: bool = False, now: datetime | None = None) -> Party:
+    """The party whose certificate is in the folder ``keys``. Sets up Dask in this process.
+
+    Raises ``InputError`` for a folder that lacks a file, a certificate that is expired, not valid yet or of another
+    authority, a key that does not fit, and without a folder unless ``insecure``.
+    """
+    set_up_engine()
+    if keys is None:
+        if not insecure:
+            raise InputError(sentence("fleet.keys_needed"), sentence("fleet.keys_needed.remedy"))
+        return Party(None)
+    certificate = checked(keys, now or datetime.now(UTC))
+    from cryptography.x509.oid import NameOID
+    from distributed import Security
+
+    files = {
+        f"tls_{role}_{part}": str(keys / name)
+        for role in ("scheduler", "worker", "client")
+        for part, name in (("cert", CERTIFICATE), ("key", KEY))
+    }
+    security = Security(
+        tls_ca_file=str(keys / CA), require_encryption=True, tls_min_version=ssl.TLSVersion.TLSv1_3, **files
+    )
+    return Party(security, str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value))
+
+
+def address_of(scheduler: str, insecure: bool) -> str:
+    """``tls://host:port`` of what the user gave: the scheme and the port may be missing. Raises ``InputError`` for
+    another scheme, for ``tcp`` unless ``insecure``, and for ``tls`` if it is."""
+    scheme, found, rest = scheduler.rpartition("://")
+    scheme = scheme if found else ("tcp" if insecure else "tls")
+    if scheme not in SCHEMES or not rest:
+        raise InputError(sentence("fleet.address", address=scheduler), sentence("fleet.address.remedy"))
+    if scheme == "tcp" and not insecure:
+        raise InputError(
+            sentence("fleet.address_insecure", address=scheduler), sentence("fleet.address_insecure.remedy")
+        )
+    if insecure and scheme != "tcp":
+        raise InputError(sentence("fleet.address_secure", address=scheduler), sentence("fleet.address_secure.remedy"))
+    host, colon, port = rest.rpartition(":")
+    if not colon or rest.endswith("]"):
+        host, port = rest, str(PORT)
+    if not port.isdigit() or not 0 < int(port) < 1 << 16 or not host:
+        raise InputError(sentence("fleet.address", address=scheduler), sentence("fleet.address.remedy"))
+    return f"{scheme}://{host}:{port}"
+
+
+def checked(keys: Path, now: datetime) -> "Certificate":
+    """The certificate in that folder, if the three files are there, valid and of one another. Raises ``InputError``."""
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    for name in (CA, CERTIFICATE, KEY):
+        if not is_file(keys / name):
+            raise _wrong(sentence("fleet.keys_file_missing", file=keys / name))
+    try:
+        ca, certificate = (
+            x509.load_pem_x509_certificate(read_bytes(keys / name, MOST_KEY_BYTES)) for name in (CA, CERTIFICATE)
+        )
+    except ValueError:
+        raise _wrong(sentence("fleet.certificate_unreadable", folder=keys)) from None
+    try:
+        key = load_pem_private_key(read_bytes(keys / KEY, MOST_KEY_BYTES), None)
+    except (ValueError, TypeError):
+        raise _wrong(sentence("fleet.keys_unreadable", file=keys / KEY)) from None
+    if key.public_key() != certificate.public_key():
+        raise _wrong(sentence("fleet.key_of_another", file=keys / KEY))
+    try:
+        certificate.verify_directly_issued_by(ca)
+    except (ValueError, TypeError, InvalidSignature):
+        raise _wrong(sentence("fleet.certificate_of_another", file=keys / CERTIFICATE)) from None
+    for one, file in ((ca, CA), (certificate, CERTIFICATE)):
+        if now > one.not_valid_after_utc:
+            until = f"{one.not_valid_after_utc:%Y-%m-%d}"
+            raise _wrong(sentence("fleet.certificate_expired", file=keys / file, until=until))
+        if now < one.not_valid_before_utc:
+            begin, shown = f"{one.not_valid_before_utc:%Y-%m-%d %H:%M}", f"{now:%Y-%m-%d %H:%M}"
+            raise InputError(
+                sentence("fleet.certificate_early", file=keys / file, begin=begin, now=shown),
+                sentence("fleet.certificate_early.remedy"),
+            )
+    return certificate
+
+
+def _wrong(problem: Sentence) -> InputError:
+    return InputError(problem, sentence("fleet.keys_wrong.remedy"))

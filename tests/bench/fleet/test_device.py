@@ -1,0 +1,335 @@
+"""The agent of a device with children that are not processes."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from bench.errors import InputError
+from bench.fleet.device.agent import Agent, Connection, CutOff
+from bench.fleet.device.artifacts import Artifacts, NoRoom, WrongFile
+from bench.fleet.device.carrying import Said
+from bench.fleet.device.lease import leased
+from bench.fleet.facts import DeviceFacts
+from bench.fleet.orders import Answer, Finished, Order, OrderFile, Refused, Wanted
+
+DATA = b"a model"
+FILE = OrderFile(name="m/model.onnx", sha256=hashlib.sha256(DATA).hexdigest(), size_bytes=len(DATA))
+ORDER = Order(suite=b"{}", files=(FILE,))
+FACTS = DeviceFacts(name="board", labels={}, targets={}, versions={}, utc_ns=0, free_bytes=0, cache_bytes=0)
+PLENTY = 1 << 40
+
+
+class Double:
+    """A child that runs until the test says how it ends."""
+
+    begun: "list[Double]"
+
+    def __init__(
+        self, folder: Path, arguments: Sequence[str], said: Callable[[Said], None], ended: Callable[[int], None]
+    ) -> None:
+        self.folder, self.arguments, self.said, self.ended = folder, arguments, said, ended
+        self.is_stopped = False
+
+    def record(self, name: str = "r1") -> None:
+        (self.folder / "records" / name).mkdir(parents=True)
+        (self.folder / "records" / name / "record.json").write_bytes(b"{}")
+        self.ended(0)
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+    def last_words(self) -> str:
+        return "Segmentation fault"
+
+
+class Rack:
+    """An agent, its children, and tasks in threads."""
+
+    def __init__(self, folder: Path, linger_s: float = 0.0, **facts: Any) -> None:
+        self.children: list[Double] = []
+        self.begun = threading.Semaphore(0)
+        self.events: list[dict[str, Any]] = []
+        self.free_bytes = PLENTY
+        self.agent = Agent(
+            replace(FACTS, **facts),
+            folder,
+            Artifacts(folder / "artifacts", 1 << 20, lambda path: self.free_bytes),
+            begin=self._begin,
+            linger_s=linger_s,
+            free=lambda path: self.free_bytes,
+        )
+        self.connection = Connection(self.events.append)
+        self.agent.joined(self.connection)
+
+    def _begin(self, *arguments: Any) -> Any:
+        self.children.append(Double(*arguments))
+        self.begun.release()
+        return self.children[-1]
+
+    def send(self, data: bytes = DATA) -> None:
+        self.agent.artifacts.put(hashlib.sha256(data).hexdigest(), len(data), 0, data)
+
+    def task(self, order: Order = ORDER) -> "Task":
+        return Task(lambda: self.agent.carry_out(order))
+
+    def child(self) -> Double:
+        """The next that begins."""
+        assert self.begun.acquire(timeout=10)
+        return self.children[-1]
+
+
+class Task:
+    def __init__(self, function: Callable[[], Answer]) -> None:
+        self._answer: Answer | BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(function,), daemon=True)
+        self._thread.start()
+
+    def _run(self, function: Callable[[], Answer]) -> None:
+        try:
+            self._answer = function()
+        except Exception as error:
+            self._answer = error
+
+    def answer(self) -> Answer | BaseException | None:
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+        return self._answer
+
+    @property
+    def is_waiting(self) -> bool:
+        self._thread.join(0.05)
+        return self._thread.is_alive()
+
+
+@pytest.fixture
+def rack(tmp_path: Path) -> Rack:
+    return Rack(tmp_path)
+
+
+def refused(answer: object) -> str:
+    assert isinstance(answer, Refused), answer
+    assert str(answer.reason)
+    return answer.code
+
+
+def test_an_order_is_carried_out_with_its_files_and_waits_to_be_fetched(rack: Rack) -> None:
+    wanted = rack.task().answer()
+    assert Wanted(order=ORDER.id, device="board", sha256=(FILE.sha256,)) == wanted
+    rack.send()
+    task, child = rack.task(), rack.child()
+    assert DATA == (child.folder / "files" / FILE.name).read_bytes()
+    child.said(Said(kind="began", model="m", target="t:d", scenario="s"))
+    running = rack.agent.state().running
+    assert running is not None
+    assert (ORDER.id, "m", "t:d", "s") == (running.order, running.model, running.target, running.scenario)
+    child.record()
+    answer = task.answer()
+    assert isinstance(answer, Finished)
+    assert ["r1/record.json"] == [file.name for file in answer.files]
+    assert (ORDER.id,) == rack.agent.state().finished
+    assert b"{}" == rack.agent.spool.read(ORDER.id, "r1/record.json", 0, 99)
+    assert ["began", "ended"] == [event["kind"] for event in rack.events]
+    rack.agent.acknowledge(ORDER.id)
+    assert () == rack.agent.state().finished
+
+
+def test_the_same_order_is_never_begun_twice(rack: Rack) -> None:
+    """While it runs the second waits, and after it the result is there at once."""
+    rack.send()
+    first, child = rack.task(), rack.child()
+    second = rack.task()
+    assert first.is_waiting
+    assert second.is_waiting
+    child.record()
+    assert first.answer() == second.answer() == rack.task().answer()
+    assert 1 == len(rack.children)
+
+
+def test_a_run_outlives_the_worker_of_dask(rack: Rack) -> None:
+    rack.send()
+    task, child = rack.task(), rack.child()
+    rack.agent.left(rack.connection)
+    assert isinstance(task.answer(), CutOff)
+    rack.agent.joined(Connection())
+    again = rack.task()
+    assert again.is_waiting
+    child.record()
+    assert isinstance(again.answer(), Finished)
+    assert 1 == len(rack.children)
+
+
+def test_another_order_waits_for_the_run_that_goes_on(rack: Rack) -> None:
+    rack.send()
+    rack.task()
+    child = rack.child()
+    other = replace(ORDER, suite=b"{ }")
+    task = rack.task(other)
+    assert task.is_waiting
+    child.record()
+    rack.child().record()
+    assert isinstance(task.answer(), Finished)
+    assert {ORDER.id, other.id} == {*rack.agent.state().finished}
+
+
+def test_nothing_is_begun_until_the_client_has_fetched(tmp_path: Path) -> None:
+    rack = Rack(tmp_path, linger_s=60)
+    rack.send()
+    task, child = rack.task(), rack.child()
+    child.record()
+    assert task.is_waiting
+    rack.agent.heard(ORDER.id)
+    assert task.is_waiting
+    rack.agent.acknowledge(ORDER.id)
+    assert isinstance(task.answer(), Finished)
+
+
+def test_files_are_not_taken_while_a_repeat_is_timed(rack: Rack) -> None:
+    rack.send()
+    rack.task()
+    child, seen = rack.child(), []
+    for kind in ("began", "step", "turn", "turn", "written"):
+        child.said(Said(kind=kind))
+        seen.append(rack.agent.is_timing)
+    assert [False, False, True, True, False] == seen
+
+
+def test_a_child_that_dies_is_told_and_three_in_a_row_are_a_quarantine(tmp_path: Path) -> None:
+    rack = Rack(tmp_path)
+    rack.send()
+    for lost in (1, 2, 3):
+        task = rack.task()
+        rack.child().ended(-11)
+        answer = task.answer()
+        assert "crashed" == refused(answer)
+        assert "Segmentation fault" in str(answer.reason)  # type: ignore[union-attr]
+        assert lost == rack.agent.state().lost_runs
+    assert "quarantined" == refused(rack.task().answer())
+    again = Rack(tmp_path)
+    assert "quarantined" == refused(again.task().answer()), "after a restart of the worker, too"
+    again.agent.release()
+    again.task()
+    again.child().record()
+
+
+def test_a_result_ends_the_row(rack: Rack) -> None:
+    rack.send()
+    for end in (lambda child: child.ended(1), lambda child: child.record()):
+        task = rack.task()
+        end(rack.child())
+        task.answer()
+    assert 0 == rack.agent.state().lost_runs
+
+
+def test_results_outlive_the_agent_and_what_it_did_not_end_is_lost(tmp_path: Path) -> None:
+    rack = Rack(tmp_path)
+    rack.send()
+    rack.task()
+    rack.child().record()
+    other = replace(ORDER, suite=b"{ }")
+    rack.task(other)
+    rack.child()
+    again = Rack(tmp_path)  # as after a kill
+    assert (ORDER.id,) == again.agent.state().finished
+    assert 1 == again.agent.state().lost_runs
+    assert isinstance(again.task().answer(), Finished)
+    task = again.task(other)
+    again.child().record()
+    assert isinstance(task.answer(), Finished)
+
+
+def test_an_agent_that_is_asked_to_end_loses_nothing_by_it(tmp_path: Path) -> None:
+    rack = Rack(tmp_path)
+    rack.send()
+    task, child = rack.task(), rack.child()
+    rack.agent.stop()
+    assert child.is_stopped
+    assert isinstance(task.answer(), CutOff)
+    assert 0 == Rack(tmp_path).agent.state().lost_runs
+
+
+def test_what_the_child_refuses_comes_back_with_its_reason(rack: Rack) -> None:
+    rack.send()
+    task, child = rack.task(), rack.child()
+    child.said(Said(kind="refused", code="cannot_plan", text="no such target", remedy="install it"))
+    child.ended(0)
+    answer = task.answer()
+    assert (
+        Refused(order=ORDER.id, device="board", code="cannot_plan", reason="no such target", remedy="install it")
+        == answer
+    )
+    assert 0 == rack.agent.state().lost_runs
+
+
+def test_plugins_are_refused_unless_the_worker_takes_them(tmp_path: Path) -> None:
+    order = replace(ORDER, plugins=("m/model.onnx",))
+    assert "no_plugins" == refused(Rack(tmp_path / "a").task(order).answer())
+    assert isinstance(Rack(tmp_path / "b", takes_plugins=True).task(order).answer(), Wanted)
+
+
+def test_a_full_disk_is_told(rack: Rack) -> None:
+    rack.send()
+    rack.free_bytes = 1000
+    assert "disk_full" == refused(rack.task().answer())
+    with pytest.raises(NoRoom):
+        rack.send(b"another")
+    rack.free_bytes = PLENTY
+    rack.task()
+    rack.child()
+
+
+@pytest.mark.parametrize("name", ["../model.onnx", "/etc/passwd", "a\\b", "nul"])
+def test_names_that_lead_elsewhere_are_refused(name: str, rack: Rack) -> None:
+    rack.send()
+    order = replace(ORDER, files=(replace(FILE, name=name),))
+    assert "wrong_file" == refused(rack.task(order).answer())
+
+
+def test_a_hash_that_is_none_is_refused(rack: Rack) -> None:
+    order = replace(ORDER, files=(replace(FILE, sha256="../../x"),))
+    assert "wrong_file" == refused(rack.task(order).answer())
+
+
+def test_an_artifact_comes_in_parts_and_is_kept_if_its_hash_is_right(tmp_path: Path) -> None:
+    store = Artifacts(tmp_path, 100, lambda path: PLENTY)
+    store.put(FILE.sha256, 7, 0, DATA[:3])
+    assert [FILE.sha256] == store.missing([FILE.sha256, FILE.sha256])
+    store.put(FILE.sha256, 7, 3, DATA[3:])
+    assert [] == store.missing([FILE.sha256])
+    assert DATA == store.path(FILE.sha256).read_bytes()
+    with pytest.raises(WrongFile):
+        store.put("0" * 64, 7, 0, DATA)
+    with pytest.raises(WrongFile):
+        store.put("1" * 64, 7, 3, DATA[3:])
+    assert ["0" * 64, "1" * 64] == store.missing(["0" * 64, "1" * 64])
+    assert [FILE.sha256] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
+    store = Artifacts(tmp_path, 20, lambda path: PLENTY)
+    hashes = []
+    for number in range(3):
+        data = bytes([number]) * 8
+        hashes.append(hashlib.sha256(data).hexdigest())
+        if number == 2:
+            store.missing(hashes[:1])
+        store.put(hashes[-1], 8, 0, data)
+    assert [hashes[1]] == store.missing(hashes)
+    with pytest.raises(NoRoom):
+        store.put("0" * 64, 21, 0, b"")
+    assert 16 == store.bytes()
+
+
+def test_a_device_has_one_worker(tmp_path: Path) -> None:
+    file = tmp_path / "device.lease"
+    with leased(file, {"device": "a"}):
+        with pytest.raises(InputError, match="device a"), leased(file, {"device": "b"}):
+            raise AssertionError
+        with pytest.raises(InputError, match="device a"), leased(file, {"device": "b"}):
+            raise AssertionError
+    with leased(file, {"device": "b"}):
+        pass

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bench.analysis.run_processes import NOTHING, Process, Processes, Series
 from bench.contracts import Scenario
 from bench.record.text import CachedPrefix, TextGeneration, TokenizedTimes
+from bench.scenarios.text import turns_of
 from bench.stats import processes
 
 Samples = NDArray[Any]
@@ -21,7 +22,7 @@ BEGINNING = 1
 
 class PromptTimes(Struct, frozen=True):
     """Arrays of each repeat in addition to its token times: ``tokenized_ns`` [n, tokens], with the tokenizer inside;
-    ``prompt_tokens`` [n]; ``prefilled_tokens`` [n] instead, of conversations."""
+    ``prompt_tokens`` [n]; ``prefilled_tokens`` [n] instead, of conversations whose engine tells what it computed."""
 
     tokenized_ns: Sequence[Samples] = ()
     prompt_tokens: Sequence[Samples] = ()
@@ -39,6 +40,7 @@ def text_generation(
     if not arrays:
         return None
     lengths = beside.prompt_tokens or beside.prefilled_tokens
+    computed = turns_of(scenario) is None or bool(beside.prefilled_tokens)
     prompt = int(np.median(np.concatenate(lengths) if lengths else np.array([scenario.prompt_tokens or 0])))
     new = [_of_new(p) for p in run.each if p.token_ns.ndim == 2 and p.token_ns.size]
     ttft = processes.ordered_percentile(run.once(first_of_new).ordered, 50)
@@ -53,7 +55,7 @@ def text_generation(
             "p99": processes.ordered_percentile(gaps, 99),
             "mean": round(float(np.concatenate(gaps.parts).mean())) if gaps.parts else None,
         },
-        prefill_tokens_per_s=_prefill_rate(arrays, lengths, new, prompt, ttft),
+        prefill_tokens_per_s=_prefill_rate(arrays, lengths, new, prompt, ttft) if computed else None,
         depth_tokens=scenario.depth_tokens or 0,
         e2e_ns=processes.process_percentile([last(array[kept]) for array, kept in zip(arrays, new, strict=True)], 50),
         tokenized=_tokenized(beside.tokenized_ns, all(kept.all() for kept in new)),

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from bench.suite.suite import Suite
 
 
+TOLD_TOKENS_PER_S = 20
+"""The speed for which a plan says how long generating takes."""
+
+
 def show_plan(
     suite: "Suite",
     catalog: "Catalog",
@@ -76,6 +80,8 @@ def show_plan(
     click.echo("\n" + say(code, preset=suite.preset, time=time))
     if any(run.model.task == "text_generation" for run in left):
         click.echo(say("cli.plan.takes_text"))
+    for line in work_lines(left):
+        click.echo(line)
     return status
 
 
@@ -138,6 +144,21 @@ def input_lines(runs: "Sequence[tuple[PlannedRun, Foreseen | None]]") -> list[st
             told[say("cli.plan.prompt_ids", model=model, count=len(ask.prompt_ids))] = None
         if names := made_up_work(found):
             told[say("cli.plan.made_up_work", model=model, inputs=[clean(name) for name in names])] = None
+    return list(told)
+
+
+def work_lines(runs: "Sequence[PlannedRun]") -> list[str]:
+    """How much each scenario of text has to compute at the least, and how long that is at a stated speed."""
+    from bench.cli.terminal.progress import clock_text
+    from bench.suite.text_work import least_work
+
+    told: dict[str, None] = {}
+    for run in (run for run in runs if run.model.task == "text_generation"):
+        work = least_work(run)
+        time = clock_text(work.generated_tokens / TOLD_TOKENS_PER_S)
+        figures = {"generated": work.generated_tokens, "rate": TOLD_TOKENS_PER_S, "time": time}
+        code = "cli.plan.text_work_of_prompts" if work.prompt_tokens is None else "cli.plan.text_work"
+        told[say(code, scenario=_scenario(run), prompt=work.prompt_tokens or 0, **figures)] = None
     return list(told)
 
 

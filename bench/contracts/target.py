@@ -73,7 +73,7 @@ class OpenRequest(Struct, frozen=True):
     it unless ``options`` ask for that. ``stop_tokens``: a ``StreamSession`` ends a generation behind the first of them;
     none: it generates as many as it is asked for. ``converses``: turns of a conversation follow one another, and
     what was computed for one of them has to be found again in the next. ``users``: how many generate at once, each with
-    a cache of its own for ``decode_context`` tokens.
+    a cache of its own for ``decode_context`` tokens; 0: one generation follows another.
     """
 
     artifact: Artifact
@@ -90,7 +90,7 @@ class OpenRequest(Struct, frozen=True):
     stop_tokens: tuple[int, ...] = ()
     profile: Path | None = None
     converses: bool = False
-    users: int = 1
+    users: int = 0
 
 
 Phase = Callable[[str], AbstractContextManager[None]]
@@ -178,6 +178,17 @@ class TokenizingTarget(Protocol):
     def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
         """Whether a ``TokenizingSession`` of ``artifact`` returns a tokenizer. Quick, and imports no runtime: runs in
         the parent."""
+        ...
+
+
+@runtime_checkable
+class ScenarioCheckingTarget(Protocol):
+    """A text target that knows before it opens a model that its sessions cannot keep a conversation, or cannot generate
+    for several users. Without it, such a run fails once the model is open."""
+
+    def check_scenario(self, request: "OpenRequest") -> None:
+        """Raise ``RunFailure`` for ``converses`` or ``users`` of a request that no session of it can do. Quick, and
+        imports no runtime: runs in the parent, also for ``--dry-run``."""
         ...
 
 

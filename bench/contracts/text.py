@@ -121,6 +121,11 @@ class ConversingSession(Protocol):
         history."""
         ...
 
+    def computed(self) -> int | None:
+        """How many tokens the last turn computed before it gave the first one: those of ``ids``, and what of the
+        history it did not find. ``None`` where the engine does not tell."""
+        ...
+
 
 @runtime_checkable
 class ParallelSession(Protocol):

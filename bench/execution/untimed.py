@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, OpenRequest, Placement, Scenario, TokenizingTarget
+from bench.contracts import Artifact, OpenRequest, Placement, Scenario, ScenarioCheckingTarget, TokenizingTarget
 from bench.errors import RunFailure
 from bench.execution.assemble import placement_summary
 from bench.execution.quality import compare_quality
@@ -63,7 +63,8 @@ def demand_prompts(run: PlannedRun, prepared: Prepared, scenario: Scenario) -> N
 def open_request(
     artifact: Artifact, run: PlannedRun, scenario: Scenario, prepared: Prepared | None = None
 ) -> OpenRequest:
-    """What the target is asked to open, the same in every pass of a run."""
+    """What the target is asked to open, the same in every pass of a run. Raises ``RunFailure`` for what does not fit
+    the model, and for what no session of the target can do."""
     own = prepared.prompt_tokens if prepared is not None else None
     prompt, generate = scenario.prompt_tokens or own or 0, scenario.generate_tokens or 0
     depth, decoder, turns = scenario.depth_tokens or 0, artifact.decoder, turns_of(scenario)
@@ -88,7 +89,7 @@ def open_request(
             sentence("run.ask_for_fewer_tokens"),
             "prepare",
         )
-    return OpenRequest(
+    request = OpenRequest(
         artifact,
         run.target.device.name,
         run.target.options,
@@ -99,8 +100,12 @@ def open_request(
         depth_tokens=depth if decoder is not None else 0,
         stop_tokens=_stop_tokens(artifact, run),
         converses=keeps_prefix(scenario),
-        users=users_of(scenario) or 1,
+        users=users_of(scenario) or 0,
     )
+    target = load(run.target.plugin)
+    if isinstance(target, ScenarioCheckingTarget):
+        target.check_scenario(request)
+    return request
 
 
 def _stop_tokens(artifact: Artifact, run: PlannedRun) -> tuple[int, ...]:
@@ -165,7 +170,8 @@ def settle_rule(so_far: Evidence, jobs: Runner) -> Evidence:
     run = so_far.run
     if known(so_far.prepared).artifact.task != "text_generation":
         return so_far
-    rule = emulated_generation_rule() if run.target.device.emulated else text_generation_rule(run.rule)
+    emulated = run.target.device.emulated
+    rule = emulated_generation_rule() if emulated else text_generation_rule(run.rule, run.scenario, run.repeats)
     return replace(so_far, run=replace(run, rule=rule))
 
 

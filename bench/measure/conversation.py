@@ -65,6 +65,7 @@ class Conversation:
         self._nothing = np.zeros(0, np.int64)
         self._history: Ids = self._nothing
         self._begun = False
+        self.tells = True
         self.generate: Callable[[Ids, int, Callable[[int], None]], None] = (
             session.turn if keeps and session.turn is not None else session.generate
         )
@@ -94,6 +95,15 @@ class Conversation:
         written = len(history) > 0 and int(history[-1]) in self._stop_tokens and history[-1] == prompt[0]
         return prompt[1:] if written else prompt
 
+    def computed(self, fed: "Ids") -> int:
+        """Tokens that the turn just generated computed before its first one; those of its prompt where the engine does
+        not tell, and then ``tells`` is false."""
+        if not self._keeps or self._session.feeds_back:
+            return len(fed)
+        found = self._session.computed()
+        self.tells = self.tells and found is not None
+        return len(fed) if found is None else found
+
     def heard(self, answer: Sequence[int]) -> None:
         """What was generated in the turn belongs to the history."""
         import numpy as np
@@ -102,10 +112,16 @@ class Conversation:
 
 
 def time_conversation(
-    talk: Conversation, prompts: "Sequence[Ids]", tokens: int, timeline: Timeline, clock: Clock = perf_counter_ns
+    talk: Conversation,
+    prompts: "Sequence[Ids]",
+    tokens: int,
+    timeline: Timeline,
+    clock: Clock = perf_counter_ns,
+    ended: Callable[[], None] = lambda: None,
 ) -> None:
-    """One query a turn, with one timestamp a token. What comes between turns is not timed. ``prompt_tokens`` of the
-    timeline are those that the engine was given. Raises ``RunFailure`` if the engine does not give any token."""
+    """One query a turn, with one timestamp a token. What comes between turns is not timed; ``ended`` is called there.
+    ``prompt_tokens`` of the timeline are those that the turn computed (``Conversation.computed``). Raises
+    ``RunFailure`` if the engine does not give any token."""
     stamps, stamp = timeline.token_ns, timeline.token_ns.append
     talk.begin()
     for prompt in prompts:
@@ -123,9 +139,10 @@ def time_conversation(
             raise no_token("steady")
         timeline.issued_ns.append(t0)
         timeline.done_ns.append(stamps[-1])
-        timeline.prompt_tokens.append(len(fed))
+        timeline.prompt_tokens.append(talk.computed(fed))
         stamps.extend([NEVER] * (tokens - given))
         talk.heard(answer)
+        ended()
 
 
 def no_token(phase: str) -> RunFailure:

@@ -197,6 +197,7 @@ class OpenedText(Generator):
         self.turn: Callable[[Ids, int, OnToken], None] | None = (
             self.generate if self.feeds_back else None if conversing is None else conversing.turn
         )
+        self.computed: Callable[[], int | None] = _untold if conversing is None else conversing.computed
         self.batching: BatchingSession | None = session if isinstance(session, BatchingSession) else None
         self.parallel: Callable[[int], Sequence[Generator]] | None = None
         if isinstance(session, ParallelSession):
@@ -267,6 +268,10 @@ def _always() -> bool:
 
 def _nothing_kept() -> None:
     pass
+
+
+def _untold() -> None:
+    return None
 
 
 def _no_tokenizer() -> None:

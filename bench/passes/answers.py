@@ -1,8 +1,9 @@
 """Whether a scenario of text changes what the model answers: with the history kept in the cache and without, at once
 with others and alone."""
 
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from bench.contracts import OpenRequest, Scenario
@@ -11,6 +12,7 @@ from bench.measure.conversation import Conversation, conversations
 from bench.measure.generation import decoder_of, lengths
 from bench.measure.text_driver import OpenedText
 from bench.measure.users import answers_at_once
+from bench.progress import done
 from bench.record.text import AnswersChecked
 from bench.scenarios.text import keeps_prefix, turns_of, users_of
 
@@ -36,12 +38,19 @@ def answers_checked(
     prompts = (
         [given[user % len(given)] for user in range(users)] if given else [q.prompt for q in islice(seeded, users)]
     )
-    at_once = [answers_at_once(session, prompts, tokens) for _ in range(2)]
+    ended = partial(_ended, request.stop_tokens)
+    at_once = [list(map(ended, answers_at_once(session, prompts, tokens))) for _ in range(2)]
     alone = []
-    for ids in prompts:
+    for place, ids in enumerate(prompts):
+        done(2 * len(prompts) + place, 3 * len(prompts))
         session.forget()
-        alone.append(session.greedy(ids[:0], ids, tokens))
+        alone.append(ended(session.greedy(ids[:0], ids, tokens)))
     return AnswersChecked(tuple(at_once[0]), tuple(alone), at_once[0] == at_once[1])
+
+
+def _ended(stop_tokens: Sequence[int], ids: tuple[int, ...]) -> tuple[int, ...]:
+    """With the first of ``stop_tokens`` where any of them ended it: not every engine says which it was."""
+    return (*ids[:-1], stop_tokens[0]) if ids and ids[-1] in stop_tokens else ids
 
 
 def _of_turns(
@@ -53,7 +62,8 @@ def _of_turns(
     tokens, keeps = scenario.generate_tokens or 1, keeps_prefix(scenario)
     talk = Conversation(session, keeps=keeps, forgets=True, stop_tokens=request.stop_tokens)
     session.forget()
-    found, again = (_answers(talk, session, prompts, tokens) for _ in range(2))
+    heard = partial(_heard, count(1), (3 if keeps else 2) * len(prompts))
+    found, again = (_answers(talk, session, prompts, tokens, heard) for _ in range(2))
     if not keeps:
         return AnswersChecked(found, (), found == again)
     others = []
@@ -62,14 +72,20 @@ def _of_turns(
         session.forget()
         history = np.concatenate([history, talk.said(history, prompt)])
         others.append(session.greedy(history[:0], history, tokens))
+        heard()
         history = np.concatenate([history, np.array(answer, np.int64)])
     return AnswersChecked(found, tuple(others), found == again)
 
 
+def _heard(answers: Iterator[int], whole: int) -> None:
+    """One answer more, for progress."""
+    done(next(answers), whole)
+
+
 def _answers(
-    talk: Conversation, session: OpenedText, prompts: "Sequence[Ids]", tokens: int
+    talk: Conversation, session: OpenedText, prompts: "Sequence[Ids]", tokens: int, heard: Callable[[], None]
 ) -> tuple[tuple[int, ...], ...]:
-    """What the model answers in each turn."""
+    """What the model answers in each turn. ``heard`` is called behind each."""
     found: list[tuple[int, ...]] = []
     talk.begin()
     for prompt in prompts:
@@ -77,4 +93,5 @@ def _answers(
         talk.generate(talk.feed(prompt), tokens, said.append)
         found.append(session.token_ids(said))
         talk.heard(found[-1])
+        heard()
     return tuple(found)

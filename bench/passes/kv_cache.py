@@ -58,7 +58,7 @@ class CacheJob(Job[KvCache], frozen=True, kw_only=True):
         decoder = decoder_of(self.request)
         target: Target = load(self.plugin)
         room = longest_cache(decoder) + 2
-        alone = replace(self.request, depth_tokens=0, stop_tokens=(), converses=False, users=1)
+        alone = replace(self.request, depth_tokens=0, stop_tokens=(), converses=False, users=0)
         request = replace(alone, exact_memory=True, prompt_tokens=1, decode_context=room)
         session = open_text(target, request, untimed(worker.announce))
         worker.announce("cache")

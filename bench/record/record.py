@@ -186,7 +186,8 @@ class SampleArrays(Part, frozen=True):
     After idling also ``idle_ns`` [n], how long before each query nothing was asked, and ``idle_cpu_ns`` [n], the
     processor time of the process meanwhile; 0 of queries that followed at once.
     Of queries in rounds also ``round_ns`` [rounds], the latencies of each together, and ``round_start_ns``; of a
-    conversation ``prefilled_tokens`` [n], which the engine was given; of users at once ``in_flight_token_ns``.
+    conversation ``prefilled_tokens`` [n], which the turn computed before its first one; of users at once
+    ``in_flight_token_ns``.
     """
 
     queries: int

@@ -137,7 +137,7 @@ class TextGeneration(Part, frozen=True):
     ids. ``cached``: queries with a prompt seen before, where the engine keeps prefixes. ``cache_state``: what was in
     the cache as ``token_ids`` were generated; null in older records. ``stop_token_ids``: those that ended generations,
     where that was asked for. ``answers``: of a conversation, or of several users.
-    ``prefilled_tokens``: of a conversation, the tokens that the engine was given in each turn; the median.
+    ``prefilled_tokens``: of a conversation, the tokens that each turn computed before its first one; the median.
     """
 
     prompt_tokens: int

@@ -83,7 +83,7 @@ def _rule(plan: PlanPart) -> StoppingRule:
     lasting = lasting_of(plan.scenario)
     if lasting is not None:
         return lasting_rule(rule, lasting, plan.repeats if plan.repeat_rule is None else plan.repeat_rule.most)
-    return text_generation_rule(rule) if text else rule
+    return text_generation_rule(rule, plan.scenario, plan.repeats) if text else rule
 
 
 def _command(plan: PlanPart) -> Iterator[Correction]:

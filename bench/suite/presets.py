@@ -1,5 +1,6 @@
 """The presets, and the rules derived from them: for emulators, for text, for pairs of processes."""
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -11,6 +12,7 @@ from bench.record.evidence import RepeatRule
 from bench.record.record import StoppingRule
 from bench.scenarios.idling import WARM_BLOCK_NS, idle_ns, turns
 from bench.scenarios.lasting import Lasting
+from bench.scenarios.text import turns_of, users_of
 
 SECOND = 1_000_000_000
 
@@ -145,11 +147,21 @@ def lasting_rule(rule: StoppingRule, lasting: Lasting, processes: int) -> Stoppi
     )
 
 
-def text_generation_rule(rule: StoppingRule) -> StoppingRule:
-    """``rule`` for whole generations, which may take seconds each: it asks for the median of at least 6.
+OF_A_MEDIAN = 11
+"""Fewest queries for a median: ``bench.stats.processes.MIN_SAMPLES``, which is not imported for a plan."""
+
+
+def text_generation_rule(rule: StoppingRule, scenario: Scenario | None = None, repeats: int = 1) -> StoppingRule:
+    """``rule`` for whole generations, which may take seconds each: it asks for the median of at least 6. Of each turn
+    of a conversation, and of each of several users, the ``repeats`` together have as many as a median needs.
 
     A generation is a sum over its tokens, so its tail contains little information; the tail that a reader notices is in
     the gaps between tokens, of which every generation gives many samples.
     """
     queries = min(rule.min_queries, 6)
+    each = math.ceil(OF_A_MEDIAN / repeats)
+    if scenario is not None and turns_of(scenario):
+        queries = max(queries, each)  # a query of the rule is a whole conversation
+    elif scenario is not None:
+        queries = max(queries, each * (users_of(scenario) or 0))
     return msgspec.structs.replace(rule, percentile=50, min_queries=queries, warmup_min_queries=2)

@@ -197,7 +197,7 @@ class _Said:
 
     def _decided(self, contest: "Contest", row: str) -> Sentence:
         best, following = contest.leader, contest.against[0]
-        code = "report.fastest.rate" if contest.unit == "queries_per_s" else "report.fastest.lead"
+        code = "report.fastest.rate" if contest.unit.endswith("_per_s") else "report.fastest.lead"
         strong = say(code, row=row, target=self._place(best), figure=self._figure(contest, best))
         rest = say(
             "report.fastest.next",

@@ -24,6 +24,7 @@ from bench.reports.words.causes import DOUBTED, emulated, further_doubts, status
 from bench.reports.words.names import failure_kind
 from bench.reports.words.plans import ran_in
 from bench.scenarios.kinds import kind_of
+from bench.scenarios.text import users_of
 from bench.settings import setting_values
 from bench.words import say, units
 
@@ -159,6 +160,8 @@ _COSTS: Figures = MappingProxyType(
 
 
 def _measured(record: Record) -> Figures:
+    if users_of(record.plan.scenario) is not None:
+        return {"equal": _equal}  # the figures of all users, which were asked for, are wide enough
     if record.plan.model.task == "text_generation":
         return {"ttft": _metric("ttft_ns"), "tpot": _metric("tpot_ns"), "tokens_per_s": _decode, "equal": _equal}
     if kind_of(record.plan.scenario).overlapping:

@@ -10,15 +10,12 @@ if TYPE_CHECKING:
 
 
 def figure(metric: str, title: str, unit: str, value: float) -> str:
-    """The figure that a contest is about: ``4.00 ms``, ``12.1 ms a token``, ``612 queries/s``. A time that is neither
-    the p50 nor of a token is named: ``latency p99 4.00 ms``."""
-    if unit == "queries_per_s":
-        return units.number(value, "queries/s")
-    if unit == "fraction":
-        return f"{title} {units.figure(value, unit)}"
+    """The figure that a contest is about: ``4.00 ms``, ``12.1 ms a token``, ``612 queries/s``. What is neither the p50
+    nor of a token nor the throughput is named: ``latency p99 4.00 ms``."""
     if metric == "tpot_ns":
         return say("report.time_a_token", time_ns=value)
-    return units.duration(value) if metric == "latency_p50_ns" else f"{title} {units.duration(value)}"
+    shown = units.figure(value, unit)
+    return shown if metric == "latency_p50_ns" or unit == "queries_per_s" else f"{title} {shown}"
 
 
 def relation(one: "Against") -> str:

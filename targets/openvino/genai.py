@@ -76,6 +76,25 @@ class OpenVinoGenai:
                 "plan",
             )
 
+    def check_scenario(self, request: OpenRequest) -> None:
+        """Several users need paged attention; a conversation needs that with its prefixes, or a graph's state."""
+        settings = own.read(attention_form.others(request.options), request.device)
+        npu = openvino_devices.family(request.device) == "NPU"
+        if request.users and (npu or settings.backend == "SDPA" or own.imports_itself(request.options)):
+            raise RunFailure(
+                "unsupported_scenario",
+                sentence("openvino.users_need_paged_attention"),
+                sentence("openvino.leave_backend_out"),
+                "plan",
+            )
+        if request.converses and (npu or (settings.backend == "PA" and not own.keeps_prefixes(settings, request))):
+            raise RunFailure(
+                "unsupported_scenario",
+                sentence("measure.prefix_not_kept"),
+                sentence("measure.measure_chat_without_prefix"),
+                "plan",
+            )
+
     def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
         """The one beside an IR, or that of a GGUF file which the pipeline reads itself."""
         beside = all((artifact.path.parent / name).is_file() for name in TOKENIZER)
@@ -148,7 +167,7 @@ class OpenVinoGenai:
 
             products = own.activations(settings) if openvino_devices.family(request.device) == "CPU" else ""
             return ImportedSession(opened, lambda: _compiled(request, settings, opened.device_name), products)
-        if request.users > 1:
+        if request.users:
             return batched.BatchedSession(opened)
         return genai_session.OpenVinoGenaiSession(opened)
 
@@ -178,7 +197,7 @@ def _with_defaults(request: OpenRequest) -> dict[str, str]:
             response = max(1, request.decode_context - request.prompt_tokens)
             defaults = {"MAX_PROMPT_LEN": str(request.prompt_tokens), "MIN_RESPONSE_LEN": str(response)}
     else:
-        hint = "latency" if request.users > 1 else request.intent  # a batch of all users is one request
+        hint = "latency" if request.users else request.intent  # a batch of all users is one request
         defaults = {"PERFORMANCE_HINT": HINTS[hint]}
     if request.compile_cache is not None:
         defaults["CACHE_DIR"] = str(request.compile_cache)
@@ -194,7 +213,7 @@ def _pipeline(request: OpenRequest, settings: own.Settings) -> tuple[Any, bool]:
     from openvino_genai import LLMPipeline
 
     folder, device = request.artifact.path.parent, request.device
-    if request.users > 1:
+    if request.users:
         return batched.pipeline(request, settings), True
     if openvino_devices.family(device) == "NPU":
         return LLMPipeline(folder, device, **settings.properties), False

@@ -58,6 +58,7 @@ class OpenVinoGenaiSession:
         self._chatting = False
         self._spent = False
         self._talking = False
+        self._computed = 0
         self._last: Any = None
 
     def fill(self, ids: "npt.NDArray[Any]") -> None:
@@ -105,10 +106,15 @@ class OpenVinoGenaiSession:
         if not self._opened.paged and not self._talking:
             self._quietly(self._pipeline.start_chat)
             self._chatting = True
+        self._computed = new.shape[1] + self._talking  # with the last token of the answer before
         self._talking = True
         self._run(history if self._opened.paged else new, tokens, on_token)
         answer = np.array(self._last.tokens[0], np.int64).reshape(1, -1)
         self._held = np.concatenate([history, answer], 1)
+
+    def computed(self) -> int | None:
+        """Paged attention does not tell which blocks it found."""
+        return None if self._opened.paged else self._computed
 
     def held_exactly(self) -> bool:
         return not self._chatting

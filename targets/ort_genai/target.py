@@ -102,6 +102,16 @@ class OrtGenai:
                 "plan",
             )
 
+    def check_scenario(self, request: OpenRequest) -> None:
+        """A graph that takes whole windows pads each answer, and nothing can follow that."""
+        if request.converses and request.artifact.decoder is not None and request.artifact.decoder.window:
+            raise RunFailure(
+                "unsupported_scenario",
+                sentence("measure.prefix_not_kept"),
+                sentence("measure.measure_chat_without_prefix"),
+                "plan",
+            )
+
     def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
         return any((artifact.path.parent / file).is_file() for file in TOKENIZER)
 
@@ -158,8 +168,8 @@ class OrtGenai:
             try:
                 config = onnxruntime_genai.Config(str(request.artifact.path.parent))
                 config.overlay(json.dumps({"model": {"decoder": {"session_options": _entries(request, settings)}}}))
-                if request.users > 1:
-                    config.overlay(json.dumps(users.overlay(request.users, request.stop_tokens)))
+                for overlay in users.overlays(request) if request.users else ():
+                    config.overlay(json.dumps(overlay))
                 config.clear_providers()
                 if request.device == "qnn":
                     _append_qnn(config, settings)
@@ -167,7 +177,7 @@ class OrtGenai:
             except RuntimeError as error:
                 raise _opening_failure(error, request) from error
             opened = _opened(request, settings, model)
-            if request.users > 1:
+            if request.users:
                 return users.OrtGenaiUsers(opened, request.users, request.stop_tokens)
             return session.OrtGenaiSession(opened)
 

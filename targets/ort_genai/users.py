@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.contracts import GivenTokens
+from bench.contracts import GivenTokens, OpenRequest
 from bench.errors import RunFailure
-from bench.targets.decoding import prompt, room
+from bench.targets.decoding import decoder_of, prompt, room
 from bench.targets.ort_genai.session import OpenedModel, OrtGenaiSession
 from bench.words import sentence
 
@@ -24,14 +24,20 @@ EVENTS = 4
 """Of one user that a step may have, at the most."""
 
 
-def overlay(users: int, stop_tokens: Sequence[int]) -> dict[str, Any]:
-    """What the model's configuration needs: room for all users in a batch, and no end of sequence but ``stop_tokens``:
-    the engine cannot go on behind one."""
-    return {
-        "engine": {"static_batching": {"max_batch_size": users}},
-        "model": {"eos_token_id": list(stop_tokens)},
+def overlays(request: OpenRequest) -> Sequence[dict[str, Any]]:
+    """What the model's configuration needs, one after another: room for all users in a batch, and no end of sequence
+    but the request's stop tokens, since the engine cannot go on behind one.
+
+    A list of them is added to those that are there, or to token 0 where there are none; a number takes their place. The
+    engine needs one: without stop tokens it is the last of the vocabulary, which ``submit`` then keeps from coming.
+    """
+    first, *others = request.stop_tokens or (decoder_of(request.artifact).vocab_size - 1,)
+    room_for_all = {
+        "engine": {"static_batching": {"max_batch_size": request.users}},
+        "model": {"eos_token_id": first},
         "search": {"min_length": 0, "num_beams": 1},
     }
+    return [room_for_all, {"model": {"eos_token_id": others}}]
 
 
 class OrtGenaiUsers(OrtGenaiSession):
@@ -58,6 +64,8 @@ class OrtGenaiUsers(OrtGenaiSession):
             turn = onnxruntime_genai.TurnOptions(request)
             turn.set_max_generated_tokens(tokens)
             turn.set_do_sample(False)
+            if not self._stop_tokens:
+                turn.set_min_generated_tokens(tokens)
             request.begin_turn(new.astype(np.int32), turn)
         except RuntimeError as error:
             raise _failure(error) from error

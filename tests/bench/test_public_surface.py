@@ -45,9 +45,9 @@ CONTRACTS = """
     PipelineStageName PipelinedModel Placement PlacementCheck PositionInput Precisions PrefixKeepingSession Profile
     ProfiledOperator ProfilingSession Published Quantisation QuantiseRequest Quantiser ReferenceSetup
     ReferenceTarget RefillingSession RenewableSession Requirement RequiringTarget RewindingSession RunnerFigures
-    STAGES Scenario ScenarioKind Sensor Session SessionFacts SettlingSession Shapes Source Stage StreamSession
-    Target TargetFacts Task TensorSession TensorSpec Tensors TextStream TokenSession Tokenizer TokenizingSession
-    TokenizingTarget Tunable TunableTarget Variant VariedTarget channel_key
+    STAGES Scenario ScenarioCheckingTarget ScenarioKind Sensor Session SessionFacts SettlingSession Shapes Source Stage
+    StreamSession Target TargetFacts Task TensorSession TensorSpec Tensors TextStream TokenSession Tokenizer
+    TokenizingSession TokenizingTarget Tunable TunableTarget Variant VariedTarget channel_key
 """
 BENCH = """
     Artifact Comparison Device Findings History ModelAsk Progress Record RecordedRun Scenario Suite TargetAsk TensorSpec

@@ -12,7 +12,7 @@ from bench.record.record import Reason, RecordedRun
 from bench.scenarios.axes import mixes_points
 from bench.scenarios.kinds import kind_of
 from bench.scenarios.open_loops import is_searched
-from bench.scenarios.text import turns_of
+from bench.scenarios.text import turns_of, users_of
 from bench.stats.convergence import asks_convergence, width_of
 from bench.stats.speed_up import speed_up
 from bench.words import Sentence, sentence
@@ -37,8 +37,9 @@ def _too_few_samples(run: "TimedRun") -> Reason | None:
     plan = run.record.plan
     p = plan.rule.percentile if kind_of(plan.scenario).percentile else 50
     needed = MIN_SAMPLES.get(p) or early_stopping_min_samples(p)
-    searched = is_searched(plan.scenario)  # rates that do not hold the bound need few queries
-    points = [] if searched else [point.n for curve in run.record.summary.curves.values() for point in curve.points]
+    # rates that do not hold the bound need few queries; one user alone is a detail of all
+    whole = is_searched(plan.scenario) or users_of(plan.scenario) is not None
+    points = [] if whole else [point.n for curve in run.record.summary.curves.values() for point in curve.points]
     queries = min(points, default=len(run.latency.pooled))
     if queries >= needed:
         return None

@@ -148,6 +148,8 @@ class Drawn(Listener):
         self._done: set[int] = set()
         self._repeats: dict[int, int] = {}
         self._spent: dict[int, float] = {}
+        self._begun: dict[int, float] = {}  # what was spent as the first repeat began
+        self._ended_repeats_s: dict[int, float] = {}
         self._index, self._since, self._title = -1, clock(), ""  # -1: before the first run
 
     def every_seconds(self) -> float:
@@ -165,6 +167,9 @@ class Drawn(Listener):
 
     def turn(self, index: int, run: PlannedRun) -> None:
         self._now(index)
+        spent = self._spent.get(index, 0.0)
+        self._begun.setdefault(index, spent)
+        self._ended_repeats_s[index] = spent - self._begun[index]
         self._repeats[index] = self._repeats.get(index, 0) + 1
 
     def step(self, text: Sentence | str) -> None:
@@ -198,13 +203,16 @@ class Drawn(Listener):
 
     def _left(self) -> Expected:
         """For the runs that are not written yet, the expected time minus the time used; at least the time of the
-        repeats that the minimum still requires."""
+        repeats that the minimum still requires, each as long as those that have ended."""
         least = most = 0.0
         for index, run in enumerate(self._runs):
             if index in self._done:
                 continue
             expected, spent = expected_seconds(run, self._beside), self._spent.get(index, 0.0)
-            to_come = max(0, run.repeats - self._repeats.get(index, 0)) / run.repeats
-            least += max(to_come * expected.least, expected.least - spent)
-            most += max(to_come * expected.least, expected.most - spent)
+            begun = self._repeats.get(index, 0)
+            to_come = max(0, run.repeats - begun)
+            seen_s = self._ended_repeats_s[index] / (begun - 1) if begun > 1 else 0.0
+            required = to_come * max(expected.least / run.repeats, seen_s)
+            least += max(required, expected.least - spent)
+            most += max(required, expected.most - spent)
         return Expected(least, most)

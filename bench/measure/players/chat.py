@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from bench.measure.conversation import Conversation, conversations, time_conversation
 from bench.measure.players.single_stream import play_one_by_one, token_times
 from bench.measure.stage import Stage, Steady, text_of
+from bench.progress import done
 from bench.scenarios.text import keeps_prefix, turns_of
 from bench.stats.timeline import Timeline
 
@@ -23,10 +24,15 @@ def play_chat(stage: Stage) -> Steady:
     )
     prompts, of_turns = conversations(text.given, text.endless, turns), Timeline()
 
+    least = turns * (stage.rule.warmup_min_queries + stage.rule.min_queries)
+
+    def ended() -> None:
+        done(min(len(of_turns.done_ns), least), least)
+
     def run(count: int, timeline: Timeline) -> None:
         for _ in range(count):
             begin = len(of_turns.done_ns)
-            time_conversation(talk, next(prompts), text.tokens, of_turns)
+            time_conversation(talk, next(prompts), text.tokens, of_turns, ended=ended)
             busy_ns = int(of_turns.latency_ns()[begin:].sum())
             timeline.issued_ns.append(of_turns.issued_ns[begin])
             timeline.done_ns.append(of_turns.issued_ns[begin] + busy_ns)
@@ -41,7 +47,7 @@ def play_chat(stage: Stage) -> Steady:
         "round_ns": rounds.arrays["latency_ns"],
         "round_start_ns": rounds.arrays["start_ns"],
         "token_ns": token_times(of_turns)[first:],
-        "prefilled_tokens": np.array(of_turns.prompt_tokens, np.int64)[first:],
+        "prefilled_tokens" if talk.tells else "prompt_tokens": np.array(of_turns.prompt_tokens, np.int64)[first:],
         "point": np.tile(np.arange(turns, dtype=np.int64), len(issued_ns) // turns),
     }
     if "block_queries" in rounds.arrays:

@@ -11,7 +11,6 @@ from bench.contracts import GivenTokens, OpenRequest
 from bench.errors import RunFailure
 from bench.targets.decoding import prompt, room
 from bench.targets.openvino import genai_options as own
-from bench.targets.openvino.devices import family
 from bench.targets.openvino.genai_session import OpenedPipeline, OpenVinoGenaiSession, generation
 from bench.words import sentence
 
@@ -20,16 +19,9 @@ if TYPE_CHECKING:
 
 
 def pipeline(request: OpenRequest, settings: own.Settings) -> Any:
-    """A pipeline for many users. Raises ``RunFailure`` where it is not offered."""
+    """A pipeline for many users."""
     from openvino_genai.py_openvino_genai import ContinuousBatchingPipeline
 
-    if family(request.device) == "NPU" or settings.backend == "SDPA" or own.imports_itself(request.options):
-        raise RunFailure(
-            "unsupported_scenario",
-            sentence("openvino.users_need_paged_attention"),
-            sentence("openvino.leave_backend_out"),
-            "compile",
-        )
     scheduler = own.scheduler(settings, own.keeps_prefixes(settings, request))
     scheduler.max_num_seqs = max(scheduler.max_num_seqs, request.users)
     folder = request.artifact.path.parent

@@ -11,6 +11,7 @@ import pytest
 from msgspec import Struct
 
 from bench.comparison.rules import FEW
+from bench.contracts import Scenario
 from bench.measure import stopping
 from bench.record.record import StoppingRule
 from bench.stats import convergence
@@ -235,6 +236,21 @@ class TestOtherRules:
         assert rule.percentile == 50
         assert preset.repeats.fewest * rule.min_queries >= MIN_SAMPLES[50]
         assert played.elapsed_ns <= max(1.1 * rule.max_duration_ns, 1.1 * rule.min_queries * 2e9)
+
+    @pytest.mark.parametrize(
+        ("scenario", "repeats", "queries"),
+        [
+            (Scenario("chat", parameters={"turns": 3}), 1, 11),
+            (Scenario("chat", parameters={"turns": 3}), 6, 6),
+            (Scenario("concurrent", parameters={"users": 4}), 6, 8),
+            (Scenario("concurrent", parameters={"users": 64}), 1, 704),
+            (Scenario(), 1, 6),
+        ],
+    )
+    def test_each_turn_and_each_user_has_a_median(self, scenario: Scenario, repeats: int, queries: int) -> None:
+        """All processes together give each as many queries as a median needs, if users take turns fairly."""
+        assert presets.OF_A_MEDIAN == MIN_SAMPLES[50]
+        assert presets.text_generation_rule(PRESETS["quick"].rule, scenario, repeats).min_queries == queries
 
     def test_fixed_count(self) -> None:
         """A rule with as many least as most queries runs exactly those, and asks for no convergence."""

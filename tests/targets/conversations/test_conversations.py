@@ -49,7 +49,7 @@ def opened(
         8,
         most_tokens(scenario, ()),
         converses=turns_of(scenario) is not None,
-        users=users_of(scenario) or 1,
+        users=users_of(scenario) or 0,
         stop_tokens=stop_tokens,
     )
     return open_text(target, request, phase), request
@@ -130,3 +130,14 @@ def test_users_end_at_a_stop_token(
     ended, _ = opened(catalog, place, stories, USERS, options, folders[1], phase, stop_tokens=(ids[3],))
     expected = ids[: ids.index(ids[3]) + 1]
     assert 3 * [expected] == answers_at_once(ended, [prompt] * 3, 6)
+
+
+def test_the_engine_of_users_ends_at_no_token_unasked(
+    stories: Artifact, catalog: Catalog, tmp_path: Path, phase: Phase
+) -> None:
+    """Every generation has as many tokens as were asked for; of a configuration without an end the engine takes token 0."""
+    pytest.importorskip("onnxruntime_genai")
+    session, _ = opened(catalog, "ort-genai:cpu", stories, USERS, {}, tmp_path, phase)
+    rng = np.random.default_rng(0)
+    prompts = [rng.integers(1, 512, 8) for _ in range(3)]
+    assert 3 * [40] == [len(ids) for ids in answers_at_once(session, prompts, 40)]

@@ -55,6 +55,7 @@ class Streaming(FakeFacts):
     """An engine that generates by itself. ``kept``: whether it finds a history again."""
 
     kept: bool = True
+    told: int | None = 3
     said: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
 
     def fill(self, ids: "np.ndarray[Any, Any]") -> None:
@@ -75,6 +76,9 @@ class Streaming(FakeFacts):
         self.said.append(("turn", tuple(ids.tolist())))
         for token in range(tokens):
             on_token(token)
+
+    def computed(self) -> int | None:
+        return self.told
 
     def keeps_prefixes(self) -> bool:
         return self.kept
@@ -136,6 +140,15 @@ def test_an_engine_that_generates_by_itself_is_given_the_turn() -> None:
     time_conversation(Conversation(OpenedText(session), keeps=False), TURNS[:2], 1, Timeline())
     given = [ids for what, ids in session.said if what == "generate"]
     assert [(11, 12), (11, 12, 0, 21, 22, 23)] == given
+
+
+@pytest.mark.parametrize(("told", "tokens"), [(7, [7, 7]), (None, [2, 3])])
+def test_an_engine_that_generates_by_itself_may_tell_what_it_computed(told: int | None, tokens: list[int]) -> None:
+    """Where it does not, the tokens of the prompt are kept, and are not taken for those that it computed."""
+    talk, timeline = Conversation(OpenedText(Streaming({}, told=told)), keeps=True), Timeline()
+    time_conversation(talk, TURNS[:2], 1, timeline)
+    assert tokens == list(timeline.prompt_tokens)
+    assert (told is not None) == talk.tells
 
 
 def test_an_engine_that_cannot_do_as_asked_is_refused() -> None:

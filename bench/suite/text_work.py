@@ -1,0 +1,45 @@
+"""How many tokens a run of a language model computes at the least: what its time depends on, before any is seen."""
+
+from msgspec import Struct
+
+from bench.contracts import Scenario
+from bench.scenarios.text import keeps_prefix, turns_of, users_of
+from bench.suite.plan import PlannedRun, settle_scenario
+from bench.suite.presets import emulated_generation_rule, text_generation_rule
+
+TWICE_AND_OTHERWISE = 3
+"""How often the check has each turn, or each user, answered."""
+
+
+class TextWork(Struct, frozen=True):
+    """Tokens of all processes of a run and of its check. ``prompt_tokens``: to be computed before first tokens;
+    ``None`` of the user's own prompts."""
+
+    generated_tokens: int
+    prompt_tokens: int | None
+
+
+def least_work(run: PlannedRun) -> TextWork:
+    """With the minimum of repeats, each with the minimum of queries. Other untimed passes are left out."""
+    ask, emulated = run.model.ask, run.target.device.emulated
+    own = bool(ask.prompts or ask.prompt_ids)
+    scenario = settle_scenario(run.scenario, "text_generation", emulated, own)
+    rule = emulated_generation_rule() if emulated else text_generation_rule(run.rule, scenario, run.repeats)
+    warmup = max(rule.warmup_min_queries, 2 * (users_of(scenario) or 0))
+    checked = TWICE_AND_OTHERWISE * (users_of(scenario) or 1)
+    queries = run.repeats * (warmup + rule.min_queries) + checked
+    one = _of_query(scenario)
+    prompt = None if own else queries * (one.prompt_tokens or 0)
+    return TextWork(queries * one.generated_tokens, prompt)
+
+
+def _of_query(scenario: Scenario) -> TextWork:
+    """Of a generation; of a whole conversation where turns follow one another."""
+    prompt, generated = scenario.prompt_tokens or 0, scenario.generate_tokens or 0
+    turns = turns_of(scenario)
+    if turns is None:
+        return TextWork(generated, prompt)
+    if keeps_prefix(scenario):
+        return TextWork(turns * generated, turns * prompt)
+    history = sum(turn * (prompt + generated) for turn in range(turns))
+    return TextWork(turns * generated, turns * prompt + history)

@@ -1,0 +1,41 @@
+"""What a plan says of a language model's work, counted by hand."""
+
+import pytest
+
+from bench.contracts import Device, Scenario
+from bench.plugins import PluginRef
+from bench.suite.plan import ModelChoice, PlannedRun, TargetChoice
+from bench.suite.presets import PRESETS
+from bench.suite.suite import ModelAsk
+from bench.suite.text_work import TextWork, least_work
+
+
+def planned(scenario: Scenario, ask: ModelAsk) -> PlannedRun:
+    """Two processes of the preset quick."""
+    model = ModelChoice(ask, PluginRef("models", "llm", "m:C", "test"), "text_generation", ("onnx",))
+    target = TargetChoice(PluginRef("targets", "cpu", "m:C", "test"), Device("x", True), {}, (), ())
+    return PlannedRun(model, target, scenario, PRESETS["quick"].rule, "quick", 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "work"),
+    [
+        ("single-stream", {}, TextWork(19 * 4, 19 * 10)),
+        ("chat", {"turns": 3, "prefix_cache": "on"}, TextWork(19 * 12, 19 * 30)),
+        ("chat", {"turns": 3, "prefix_cache": "off"}, TextWork(19 * 12, 19 * (10 + 24 + 38))),
+        ("concurrent", {"users": 2}, TextWork((2 * (4 + 12) + 6) * 4, (2 * (4 + 12) + 6) * 10)),
+    ],
+)
+def test_the_least_work_is_that_of_warm_up_queries_and_check(
+    name: str, parameters: dict[str, int | str], work: TextWork
+) -> None:
+    """In each process two to warm up and six to measure, twelve of two users; and what the check asks for."""
+    scenario = Scenario(name, 10, 4, depth_tokens=0, parameters=parameters)
+    found = least_work(planned(scenario, ModelAsk("llm")))
+    assert work == found
+
+
+def test_of_own_prompts_the_lengths_are_not_known() -> None:
+    """Only what is generated is counted."""
+    scenario = Scenario("single-stream", None, 4, depth_tokens=0)
+    assert TextWork(19 * 4, None) == least_work(planned(scenario, ModelAsk("llm", prompts="talk.jsonl")))

@@ -135,7 +135,7 @@ def test_users_end_at_a_stop_token(
 def test_the_engine_of_users_ends_at_no_token_unasked(
     stories: Artifact, catalog: Catalog, tmp_path: Path, phase: Phase
 ) -> None:
-    """Every generation has as many tokens as were asked for; of a configuration without an end the engine takes token 0."""
+    """Every generation has as many tokens as were asked for."""
     pytest.importorskip("onnxruntime_genai")
     session, _ = opened(catalog, "ort-genai:cpu", stories, USERS, {}, tmp_path, phase)
     rng = np.random.default_rng(0)

@@ -250,7 +250,12 @@ def command(
     if dry_run:
         from bench.cli.dry_run import show_plan
 
-        return show_plan(suite, catalog, as_json) if form is None else form.show_plan(catalog, as_json)
+        status = show_plan(suite, catalog, as_json) if form is None else form.show_plan(catalog, as_json)
+        if metering.marker and status != 3 and not as_json:
+            from bench.power.marker import LASTS_S
+
+            click.echo(say("cli.plan.markers", seconds=2 * LASTS_S))
+        return status
     if form is not None and not form.tell_not_measurable():
         return 3
     return measure(suite, catalog, output, as_json, names, form, metering)

@@ -13,6 +13,8 @@ IDLE_S = 5.0
 EDGES_S = (0.0, 7 / 6, 14 / 6, 27 / 6, 46 / 6, 53 / 6)
 """From the beginning of the first pulse: on, off, on, off, on, off."""
 
+LASTS_S = EDGES_S[-1] + 2 * IDLE_S
+
 
 class Marker(Struct, frozen=True):
     """One marker as it was made. ``edges_unix_ns``: on, off, on, … by the clock of the machine that was loaded;

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from bench.errors import InputError
 from bench.power.marker import Marker, planned
 from bench.reading import is_file, read_bytes
 from bench.store.records import write_atomically
+from bench.words import sentence
 
 FILE = "meter-markers.json"
 SPIN = (
@@ -46,10 +48,15 @@ def keep_marker(folder: Path, marker: Marker) -> None:
 
 
 def markers_in(folder: Path) -> tuple[Marker, ...]:
-    """The markers of the results in ``folder``, in order of time; none where the file is missing or damaged."""
-    if not is_file(folder / FILE):
+    """The markers of the results in ``folder``, in order of time; none where there is no file of them. Raises
+    ``InputError`` for a damaged one."""
+    file = folder / FILE
+    if not is_file(file):
         return ()
     try:
-        return msgspec.json.decode(read_bytes(folder / FILE), type=tuple[Marker, ...])
-    except msgspec.DecodeError:
-        return ()
+        return msgspec.json.decode(read_bytes(file), type=tuple[Marker, ...])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            sentence("power.markers_damaged", file=f"{folder.name}/{FILE}", error=str(error)),
+            sentence("power.markers_damaged.remedy"),
+        ) from error

@@ -155,6 +155,14 @@ def test_results_without_a_marker(results: Path, log: Path) -> None:
     assert "has no marker" in str(join(results, log, *MAPPING).exception)
 
 
+@pytest.mark.parametrize("data", [b"[{", b"[1]", b"\xff\xfe"])
+def test_a_damaged_file_of_markers(results: Path, log: Path, data: bytes) -> None:
+    """It is named, and not taken for none."""
+    (results / FILE).write_bytes(data)
+    said = str(join(results, log, *MAPPING).exception)
+    assert f"{results.name}/{FILE} is damaged" in said
+
+
 def test_a_log_of_another_day(results: Path, log: Path) -> None:
     text = log.read_text(encoding="utf-8").replace("2026-01-01", "2026-01-03").replace("2025-12-31", "2026-01-02")
     log.write_text(text, encoding="utf-8")

@@ -102,12 +102,8 @@ class OnnxRuntimeQnn:
 
     def check_scenario(self, request: OpenRequest) -> None:
         if request.users:
-            raise RunFailure(
-                "unsupported_scenario",
-                sentence("measure.one_user_at_a_time"),
-                sentence("measure.measure_single_stream"),
-                "plan",
-            )
+            told, remedy = sentence("measure.one_user_at_a_time"), sentence("measure.measure_single_stream")
+            raise RunFailure("unsupported_scenario", told, remedy, "plan")
 
     def name_of(self, device: str, options: Mapping[str, str], artifact: Artifact | None = None) -> Sentence | str:
         """The SoC that is emulated; of a compiled context the one that it names. A board's HTP is named by its kernel,

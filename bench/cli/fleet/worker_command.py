@@ -18,6 +18,7 @@ from bench.words import Sentence, sentence
 @keys_option
 @insecure_option
 @option("--name", default=None, help="cli.help.fleet.worker.name")
+@option("-t", "--target", "targets", multiple=True, metavar="PLUGIN", help="cli.help.fleet.worker.target")
 @option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="cli.help.fleet.worker.label")
 @option("--folder", type=click.Path(path_type=Path), default=None, help="cli.help.fleet.worker.folder")
 @option("--cache-gb", type=FLOAT, default=20.0, help="cli.help.fleet.worker.cache_gb")
@@ -30,6 +31,7 @@ def command(
     keys: Path | None,
     insecure: bool,
     name: str | None,
+    targets: tuple[str, ...],
     labels: tuple[str, ...],
     folder: Path | None,
     cache_gb: float,
@@ -66,11 +68,14 @@ def command(
     warn_insecure(insecure)
     place = prepare_folder(cache_folder() / "fleet" / named if folder is None else folder).resolve()
     files = tuple(path.resolve() for path in plugins)
+    catalog = discover(files)
+    for target in targets:
+        catalog.find("targets", target)
     with leased(default_lease() if lease is None else lease, {"device": named, "scheduler": address}):
         from bench.fleet.device.serving import serve
 
         tell(sentence("fleet.probing", device=named))
-        facts = facts_of(named, discover(files), labels=given, plugins=files, takes_plugins=take_plugins)
+        facts = facts_of(named, catalog, targets, labels=given, plugins=files, takes_plugins=take_plugins)
         agent = Agent(facts, place, Artifacts(place / ARTIFACTS, int(cache_gb * 1e9)))
         asyncio.run(serve(agent, address, party, host, tell))
     return 0

@@ -56,7 +56,8 @@ class Carried:
 
 class Agent:
     """One for a process. ``folder`` holds spool, artifacts and state; ``facts`` are announced. All methods may be
-    called from any thread."""
+    called from any thread. ``is_timing``: a repeat is timed now. ``at_boundary`` is called between timed parts, in any
+    thread."""
 
     def __init__(
         self,
@@ -77,6 +78,7 @@ class Agent:
         self._refusals: dict[str, Refused] = {}
         self._heard: dict[str, float] = {}  # when a client last asked for a result
         self.is_timing = False
+        self.at_boundary: Callable[[], None] = lambda: None
         self._stopping = False
         self._kept = self._read_kept()
         for order_id in self.spool.lost():
@@ -240,10 +242,12 @@ class Agent:
             running = replace(running, model=said.model, target=said.target, scenario=said.scenario)
         carried.running = replace(running, step=said.text if said.kind in ("step", "turn") else "")
         self._tell(said.kind, carried.id, said.text)
+        self.at_boundary()
 
     def _ended(self, carried: Carried, status: int) -> None:
         """The child ended: what there is of records is the result."""
         self.is_timing = False
+        self.at_boundary()
         if self._stopping:
             return
         seconds = (time.monotonic_ns() - carried.began_ns) / 1e9

@@ -4,7 +4,7 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -28,15 +28,17 @@ ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 def facts_of(
     name: str,
     catalog: Catalog,
+    offered: Collection[str] = (),
     *,
     labels: Mapping[str, str] = {},
     plugins: tuple[Path, ...] = (),
     takes_plugins: bool = False,
     root: Path = Path("/"),
 ) -> DeviceFacts:
-    """Probes all targets, which takes seconds. ``labels``: given by the user; they hold over those that were found."""
+    """Probes the targets, which takes seconds. ``offered``: the plugins of those that are announced; all without any.
+    ``labels``: given by the user; they hold over those that were found."""
     with temporary_workspace() as workspace:
-        targets = probe_targets(catalog, workspace, dict.fromkeys(catalog.names("targets"), ()))
+        targets = probe_targets(catalog, workspace, dict.fromkeys(offered or catalog.names("targets"), ()))
     environment = capture(root)
     return DeviceFacts(
         name=name,

@@ -31,6 +31,7 @@ async def serve(agent: Agent, scheduler: str, party: Party, host: str | None, te
         try:
             await asyncio.wait((joining, asked), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            agent.at_boundary = lambda: None
             agent.stop()
             asked.cancel()
             joining.cancel()
@@ -43,6 +44,12 @@ async def _stay_joined(
     agent: Agent, scheduler: str, party: Party, host: str | None, tell: Callable[[Sentence], None]
 ) -> None:
     pause_s, told = FIRST_PAUSE_S, None
+    loop, boundary = asyncio.get_running_loop(), asyncio.Event()
+
+    def at_boundary() -> None:
+        loop.call_soon_threadsafe(boundary.set)
+
+    agent.at_boundary = at_boundary
     while True:
         try:
             await _reach(scheduler, party)
@@ -59,8 +66,9 @@ async def _stay_joined(
             tell(problem)
             told = problem
         await asyncio.sleep(pause_s)
-        while agent.is_timing:  # not even an attempt to connect
-            await asyncio.sleep(pause_s)
+        if agent.is_timing:  # not even an attempt to connect before the next repeat, whose process takes time to start
+            boundary.clear()
+            await boundary.wait()
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 

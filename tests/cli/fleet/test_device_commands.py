@@ -1,0 +1,60 @@
+"""`odb fleet keys`, `scheduler` and `worker`: what they refuse before anything is connected."""
+
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bench.cli.group import odb
+from bench.errors import InputError
+from bench.fleet.device.lease import leased
+from bench.fleet.keys import make_keys
+
+pytestmark = pytest.mark.skipif(
+    not (find_spec("cryptography") and find_spec("distributed")), reason="the extra fleet is not installed"
+)
+
+
+def fleet(*arguments: object) -> Result:
+    return CliRunner().invoke(odb, ["fleet", *map(str, arguments)], standalone_mode=False)
+
+
+def refused(result: Result) -> str:
+    assert isinstance(result.exception, InputError), result.exception
+    assert result.exception.remedy
+    return result.exception.message
+
+
+def worker(*arguments: object) -> str:
+    return refused(fleet("worker", "--scheduler", *arguments))
+
+
+def test_keys_says_what_it_made_and_where_it_goes(tmp_path: Path) -> None:
+    told = fleet("keys", tmp_path / "rack", "--name", "board-1", "--host", "localhost").output.splitlines()
+    made = [line.split()[1].rstrip(":").rpartition("/")[2] for line in told]
+    assert ["authority", "scheduler", "client", "board-1"] == made
+    assert "nothing was written" in fleet("keys", tmp_path / "rack", "--name", "board-1").output
+
+
+def test_a_worker_needs_certificates_unless_told_otherwise(tmp_path: Path) -> None:
+    assert "--keys" in worker("tls://127.0.0.1:1")
+    assert "TLS" in worker("tcp://127.0.0.1:1")
+    assert "name" in worker("127.0.0.1:1", "--insecure")
+    assert "no such file" in worker("127.0.0.1:1", "--keys", tmp_path)
+
+
+def test_an_expired_certificate_is_refused_by_both(tmp_path: Path) -> None:
+    make_keys(tmp_path, ["board"], days=1, now=datetime.now(UTC) - timedelta(days=9))
+    assert "expired" in worker("127.0.0.1:1", "--keys", tmp_path / "board")
+    assert "expired" in refused(fleet("scheduler", "--keys", tmp_path / "scheduler"))
+
+
+def test_a_second_worker_of_a_device_is_told_who_has_it(tmp_path: Path) -> None:
+    make_keys(tmp_path / "keys", ["board"])
+    options = ("--keys", tmp_path / "keys" / "board", "--folder", tmp_path / "spool", "--lease", tmp_path / "lease")
+    with leased(tmp_path / "lease", {"device": "other", "scheduler": "tls://elsewhere:8786"}):
+        told = worker("127.0.0.1:1", *options)
+    assert "device other" in told
+    assert "tls://elsewhere:8786" in told

@@ -20,7 +20,15 @@ from bench.analysis.memory import peak_rss
 from bench.analysis.open_loops.rules import JITTER, LARGEST_RATE, dropped, fraction_of, in_time
 from bench.analysis.power import figures as power
 from bench.analysis.run_processes import Process, Processes
-from bench.analysis.staged.figures import NETWORK, median_of_role, overlapped_rate
+from bench.analysis.staged.figures import (
+    NETWORK,
+    NETWORK_ALONE,
+    TIME_PER_INPUT,
+    overlapped_passes,
+    overlapped_rate,
+    per_input,
+    stage_time,
+)
 from bench.contracts import STAGES
 from bench.record.record import Repeat
 from bench.record.summary import Summary
@@ -71,12 +79,11 @@ def _tail_metric(p: float) -> Metric:
 END_TO_END = ("end-to-end",)
 
 
-def _staged_metric(role: str) -> Metric:
-    """The median of the times of that role."""
+def _staged_metric(role: str, rule: Rule) -> Metric:
     return Metric(
         name=role,
         unit="ns",
-        rule=median_of_role(role),
+        rule=rule,
         samples=processes_.MIN_SAMPLES[50],
         applies="tensor",
         scenarios=END_TO_END,
@@ -285,6 +292,15 @@ METRICS: tuple[Metric, ...] = (
         settings=("deadline",),
     ),
     Metric(
+        name="time_per_input_ns",
+        unit="ns",
+        rule=TIME_PER_INPUT,
+        short=sentence("metric.time_per_input_ns.short"),
+        applies="tensor",
+        scenarios=END_TO_END,
+        listed=False,
+    ),
+    Metric(
         name="network_fraction",
         unit="fraction",
         rule=NETWORK,
@@ -294,9 +310,9 @@ METRICS: tuple[Metric, ...] = (
         scenarios=END_TO_END,
         compared=False,
     ),
-    *(_staged_metric(f"stage_{name}_ns") for name in STAGES),
-    _staged_metric("network_alone_ns"),
-    _staged_metric("overlapped_latency_ns"),
+    *(_staged_metric(f"stage_{name}_ns", stage_time(f"stage_{name}_ns")) for name in STAGES),
+    _staged_metric("network_alone_ns", NETWORK_ALONE),
+    _staged_metric("overlapped_latency_ns", per_input(overlapped_passes)),
     Metric(
         name="overlapped_per_s",
         unit="queries_per_s",

@@ -83,11 +83,14 @@ def is_disturbed(busy: float | None) -> bool:
 def figures_of(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario, latency: "Ordered") -> list[float]:
     """The figure in which processes are compared, of each that has one: its p50 in nanoseconds, offline its queries a
     second. Of a scenario that mixes points the geometric mean of its points' p50, which are equally important however
-    many queries each has; of a search for the largest rate that rate; of another open loop the p50 of what a query took
-    once it was begun, since how long it waited differs with the arrivals. ``latency``: of ``repeats``."""
-    from bench.analysis.run_processes import middles_by_point, query_rate
+    many queries each has; of whole passes over inputs that differ the mean time of a query; of a search for the largest
+    rate that rate; of another open loop the p50 of what a query took once it was begun, since how long it waited
+    differs with the arrivals. ``latency``: of ``repeats``."""
+    from bench.analysis.run_processes import arrays_of, middles_by_point, query_rate
     from bench.stats.percentiles import percentile
 
+    if arrays_of(repeats, samples, "pass_ns"):
+        return [float(taken.mean()) for taken in arrays_of(repeats, samples, "latency_ns")]
     if is_searched(scenario):
         return _largest_rates(repeats, samples, scenario)
     if kind_of(scenario).open_loop:
@@ -122,12 +125,17 @@ def drifts(repeats: Sequence[Repeat], samples: "Samples", among: int, rule: Stop
 
 def _series(repeats: Sequence[Repeat], samples: "Samples") -> "Iterator[tuple[Times, Times]]":
     """When queries were begun and what each then took, of each repeat that has both; of rounds where they come in
-    such."""
+    such, and without what the inputs of a pass differ by."""
+    from bench.stats.passes.means import evened
+
     for repeat in repeats:
         named = repeat.samples.arrays if repeat.samples is not None else {}
         roles = ("round_start_ns", "round_ns") if "round_ns" in named else ("start_ns", "latency_ns")
         start, latency, due = (samples.get(named.get(role, "")) for role in (*roles, "due_ns"))
-        if start is not None and latency is not None:
+        passes = samples.get(named.get("pass_ns", ""))
+        if passes is not None and start is not None and latency is not None:
+            yield start, evened(latency, len(passes))
+        elif start is not None and latency is not None:
             yield start, latency if due is None else due + latency - start
 
 

@@ -34,6 +34,7 @@ class Process(Struct, frozen=True, kw_only=True):
     ``attempts`` of a search for a rate.
     ``idle_ns``, ``idle_cpu_ns`` [n]: before each query, in the scenario that idles. ``samples``: of one query.
     ``round_ns``: latencies of rounds; of queries, where these do not come in rounds, and sorted in ``sorted_ns``.
+    ``pass_ns``: what passes over all inputs of a pipeline took, each of which holds as many of the queries.
     ``tokens_per_s``: of all users, in the window of a scenario where generations overlap."""
 
     repeat: Repeat
@@ -60,6 +61,7 @@ class Process(Struct, frozen=True, kw_only=True):
     idle_cpu_ns: Samples = NOTHING
     samples: int = 1
     round_ns: Samples = NOTHING
+    pass_ns: Samples = NOTHING
     tokens_per_s: float | None = None
 
     def at_points(self) -> "Process":
@@ -83,6 +85,7 @@ class Process(Struct, frozen=True, kw_only=True):
             self,
             latency_ns=latency_ns,
             round_ns=latency_ns,
+            pass_ns=NOTHING,
             tokens_per_s=None,
             sorted_ns=np.sort(latency_ns),
             token_ns=self.token_ns[chosen] if len(self.token_ns) else NOTHING,
@@ -177,6 +180,7 @@ def processes_of(
                 shared_tokens=_array(repeat, samples, "shared_tokens"),
                 point=_array(repeat, samples, "point"),
                 round_ns=round_ns if len(round_ns) else latency_ns,
+                pass_ns=_array(repeat, samples, "pass_ns"),
                 tokens_per_s=token_rate(repeat, samples),
                 axis_thousandths=_array(repeat, samples, "axis_thousandths"),
                 staged={role: array for role in STAGED_ROLES if len(array := _array(repeat, samples, role))},

@@ -100,4 +100,5 @@ def window_converged(
 
 
 def _timeline(issued_ns: "Array", done_ns: "Array") -> Timeline:
-    return Timeline(*(array("q", readings.astype("int64").tobytes()) for readings in (issued_ns, done_ns)))
+    issued, done = (array("q", readings.astype("int64").tobytes()) for readings in (issued_ns, done_ns))
+    return Timeline(issued, done)

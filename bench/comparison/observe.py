@@ -25,7 +25,7 @@ from bench.words import sentence
 
 Samples = NDArray[Any]
 CURVE_POINTS = 64
-OWN_ROLES = ("latency_ns", "token_ns", "block_queries", "point", "axis_thousandths", "shared_tokens")
+OWN_ROLES = ("latency_ns", "token_ns", "block_queries", "point", "axis_thousandths", "shared_tokens", "pass_ns")
 WINDOW_ROLES = ("start_ns", "in_flight_start_ns", "in_flight_latency_ns")
 """With the latencies, those that offline throughput is computed from."""
 ROLES = (*OWN_ROLES, *WINDOW_ROLES)
@@ -105,10 +105,13 @@ def _curves(processes: Sequence[Process]) -> tuple[Curve, ...]:
 
 
 def block_medians(processes: Sequence[Process]) -> dict[str, tuple[tuple[float, ...], ...]]:
-    """Metric that is a median -> that of every turn of every process; nothing where one took no turns."""
+    """Metric that is a median, or a mean over whole passes -> that of every turn of every process; nothing where one
+    took no turns."""
     if not processes or not all(process.blocks for process in processes):
         return {}
     found = {"latency_p50_ns": tuple(_medians(p.latency_ns, p.blocks) for p in processes)}
+    if all(len(p.pass_ns) for p in processes):
+        found["time_per_input_ns"] = tuple(_means(p.latency_ns, p.blocks) for p in processes)
     if all(p.token_ns.ndim == 2 and p.token_ns.shape[1] > 1 for p in processes):
         found["ttft_ns"] = tuple(_medians(first(p.token_ns), p.blocks) for p in processes)
         found["tpot_ns"] = tuple(_medians(tpots(p.token_ns), p.blocks) for p in processes)
@@ -118,3 +121,8 @@ def block_medians(processes: Sequence[Process]) -> dict[str, tuple[tuple[float, 
 def _medians(samples: Samples, blocks: Sequence[int]) -> tuple[float, ...]:
     parts = np.split(samples, np.cumsum(blocks)[:-1])
     return tuple(max(1.0, float(np.median(part))) for part in parts if part.size)
+
+
+def _means(samples: Samples, blocks: Sequence[int]) -> tuple[float, ...]:
+    parts = np.split(samples, np.cumsum(blocks)[:-1])
+    return tuple(max(1.0, float(np.mean(part))) for part in parts if part.size)

@@ -13,6 +13,7 @@ from time import perf_counter_ns
 from bench.measure.loop import Clock
 from bench.measure.stopping import finished
 from bench.record.record import StoppingRule
+from bench.stats.passes.settling import QUERIES, Settling
 from bench.stats.timeline import Timeline
 
 BLOCK_NS = 50_000_000
@@ -35,6 +36,7 @@ def steady_in_turns(
     pace_ns: float,
     look: Callable[[], None] = lambda: None,
     clock: Clock = perf_counter_ns,
+    settling: Settling = QUERIES,
 ) -> tuple[Timeline, "array[int]", int]:
     """Block after block until both sides have measured enough by ``rule``, whose times count own turns only.
 
@@ -55,6 +57,7 @@ def steady_in_turns(
         worked_ns += clock() - begin_ns
         blocks.append(count)
         pace_ns = worked_ns / len(timeline.done_ns)
-        satisfied = satisfied or (len(blocks) >= LEAST_BLOCKS and finished(timeline.latency_ns(), worked_ns, rule))
+        if not satisfied and len(blocks) >= LEAST_BLOCKS:
+            satisfied = finished(timeline.latency_ns(), worked_ns, rule, settling)
         look()
     return timeline, blocks, worked_ns

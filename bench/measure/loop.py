@@ -16,14 +16,14 @@ from bench.measure.stopping import next_batch, next_warmup_batch
 from bench.measure.text_driver import Generator
 from bench.record.record import StoppingRule
 from bench.record.samples import NEVER
-from bench.stats.convergence import steady
+from bench.stats.passes.settling import QUERIES, Settling
 from bench.stats.timeline import Timeline
 from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
 
-    NextSize = Callable[["np.ndarray[Any, Any]", int, StoppingRule], int]
+    NextSize = Callable[["np.ndarray[Any, Any]", int, StoppingRule, Settling], int]
 
 Clock = Callable[[], int]
 
@@ -80,26 +80,37 @@ def time_generations(
         stamps.extend([NEVER] * (tokens - given))
 
 
-def warm_up(run: Run, rule: StoppingRule, clock: Clock = perf_counter_ns) -> tuple[Timeline, bool]:
+def warm_up(
+    run: Run, rule: StoppingRule, clock: Clock = perf_counter_ns, settling: Settling = QUERIES
+) -> tuple[Timeline, bool]:
     """Run until the rule's warm-up is over. Returns what was seen, and whether it had become steady."""
-    timeline = _run_batches(run, rule, next_warmup_batch, clock)
-    return timeline, steady(timeline.latency_ns(), rule)
+    timeline = _run_batches(run, rule, next_warmup_batch, clock, settling=settling)
+    return timeline, settling.steady(timeline.latency_ns(), rule)
 
 
 def steady_state(
-    run: Run, rule: StoppingRule, clock: Clock = perf_counter_ns, look: Callable[[], None] = lambda: None
+    run: Run,
+    rule: StoppingRule,
+    clock: Clock = perf_counter_ns,
+    look: Callable[[], None] = lambda: None,
+    settling: Settling = QUERIES,
 ) -> Timeline:
     """Run in growing batches until the rule is met, or its time or queries are used up. ``look`` is called after each
     batch."""
-    return _run_batches(run, rule, next_batch, clock, look)
+    return _run_batches(run, rule, next_batch, clock, look, settling)
 
 
 def _run_batches(
-    run: Run, rule: StoppingRule, next_size: "NextSize", clock: Clock, look: Callable[[], None] = lambda: None
+    run: Run,
+    rule: StoppingRule,
+    next_size: "NextSize",
+    clock: Clock,
+    look: Callable[[], None] = lambda: None,
+    settling: Settling = QUERIES,
 ) -> Timeline:
     """Raises ``RunFailure`` for a ``run`` that appends nothing: without a query it would go on for ever."""
     timeline, start = Timeline(), clock()
-    while count := next_size(timeline.latency_ns(), clock() - start, rule):
+    while count := next_size(timeline.latency_ns(), clock() - start, rule, settling):
         before = len(timeline.done_ns)
         run(count, timeline)
         if len(timeline.done_ns) == before:

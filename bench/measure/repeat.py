@@ -254,4 +254,4 @@ def _play(
     if not isinstance(steady, Steady):
         kind = type(steady).__name__
         raise PluginError(sentence("measure.no_steady", kind=kind), sentence("measure.return_steady"))
-    return (call, steady, None) if staged is None else (staged.query, steady, staged.facts)
+    return (call, steady, None) if staged is None else (staged.in_turn(), steady, staged.facts)

@@ -103,4 +103,5 @@ def warmup_of(timeline: Timeline, steady: bool) -> Warmup:
     """The warm-up that ``timeline`` saw."""
     if not timeline.done_ns:
         return Warmup(0, 0, steady)
-    return Warmup(len(timeline.done_ns), max(timeline.done_ns) - min(timeline.issued_ns), steady)
+    queries = len(timeline.done_ns) * timeline.parts
+    return Warmup(queries, max(timeline.done_ns) - min(timeline.issued_ns), steady)

@@ -12,7 +12,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bench.record.record import StoppingRule
-from bench.stats.convergence import converged, steady
+from bench.stats.passes.settling import QUERIES, Settling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ WARMUP_SHARE = 0.1  # warm-up lasts at least this fraction of its maximum: clock
 # ------------------------------------------------------------------------------------------------------ warm-up
 
 
-def warmup_done(samples: "Samples", elapsed_ns: int, rule: StoppingRule) -> bool:
+def warmup_done(samples: "Samples", elapsed_ns: int, rule: StoppingRule, settling: Settling = QUERIES) -> bool:
     """Steady after enough queries and a tenth of the maximum time, or out of time after one query at least.
 
     ``steady`` states afterwards which of the two it was.
@@ -35,13 +35,13 @@ def warmup_done(samples: "Samples", elapsed_ns: int, rule: StoppingRule) -> bool
     if len(samples) >= 1 and elapsed_ns >= rule.warmup_max_duration_ns:
         return True
     enough = len(samples) >= rule.warmup_min_queries and elapsed_ns >= WARMUP_SHARE * rule.warmup_max_duration_ns
-    return enough and steady(samples, rule)
+    return enough and settling.steady(samples, rule)
 
 
-def next_warmup_batch(samples: "Samples", elapsed_ns: int, rule: StoppingRule) -> int:
+def next_warmup_batch(samples: "Samples", elapsed_ns: int, rule: StoppingRule, settling: Settling = QUERIES) -> int:
     """How many queries to run before looking again; 0 when the warm-up is over."""
     n = len(samples)
-    if warmup_done(samples, elapsed_ns, rule):
+    if warmup_done(samples, elapsed_ns, rule, settling):
         return 0
     if n == 0:
         return 1  # the next may take a second: known only after one
@@ -51,7 +51,7 @@ def next_warmup_batch(samples: "Samples", elapsed_ns: int, rule: StoppingRule) -
 # ------------------------------------------------------------------------------------------------- steady state
 
 
-def finished(samples: "Samples", elapsed_ns: int, rule: StoppingRule) -> bool:
+def finished(samples: "Samples", elapsed_ns: int, rule: StoppingRule, settling: Settling = QUERIES) -> bool:
     """Whether to stop: never below ``min_queries``, however slow; always at the maximum of queries or of time, or
     where one query more would overshoot it by over a tenth; between the minimum and the maximum, once converged.
 
@@ -63,10 +63,10 @@ def finished(samples: "Samples", elapsed_ns: int, rule: StoppingRule) -> bool:
     one_more = elapsed_ns + elapsed_ns / max(1, n)
     if n >= rule.max_queries or elapsed_ns >= rule.max_duration_ns or one_more > (1 + OVERSHOOT) * rule.max_duration_ns:
         return True
-    return elapsed_ns >= rule.min_duration_ns and converged(samples, rule)
+    return elapsed_ns >= rule.min_duration_ns and settling.converged(samples, rule)
 
 
-def next_batch(samples: "Samples", elapsed_ns: int, rule: StoppingRule) -> int:
+def next_batch(samples: "Samples", elapsed_ns: int, rule: StoppingRule, settling: Settling = QUERIES) -> int:
     """How many queries to run before looking again; 0 when the repeat is finished.
 
     ``min_queries`` at once; then batches grow with what was measured, reach just over the minimum time, and shrink
@@ -76,7 +76,7 @@ def next_batch(samples: "Samples", elapsed_ns: int, rule: StoppingRule) -> int:
     n = len(samples)
     if n < rule.min_queries:
         return rule.min_queries - n
-    if finished(samples, elapsed_ns, rule):
+    if finished(samples, elapsed_ns, rule, settling):
         return 0
     batch = min(GROWTH * n, rule.max_queries - n, _fitting(samples, elapsed_ns, rule.max_duration_ns))
     if elapsed_ns < rule.min_duration_ns:

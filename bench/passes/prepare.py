@@ -17,7 +17,7 @@ from bench.inputs.tensor_files import feeds_sha256, save_feeds
 from bench.inputs.tokenizer_file import counted, longest, tokenizer_beside
 from bench.jobs import Job, Runner, Worker
 from bench.passes.evidence import Evidence
-from bench.pipelines.asked import PipelineAsk
+from bench.pipelines.asked import PipelineAsk, most_inputs
 from bench.pipelines.opening import tried
 from bench.plugins import PluginRef, load
 from bench.quality.judging import first_samples
@@ -120,6 +120,7 @@ def pipeline_ask(run: "PlannedRun") -> PipelineAsk | None:
         preprocessing=ask.preprocessing,
         options=ask.dataset_options,
         hop_ms=float(hop) if isinstance(hop, int | float) else None,
+        most=most_inputs(scenario),
     )
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.pipelines.asked import AUTO, PipelineAsk, files_of, sha256_of_inputs
+from bench.pipelines.asked import AUTO, PipelineAsk, files_of, most_inputs, sha256_of_inputs
 from bench.record.record import Record
 from bench.suite.suite import Suite
 from bench.words import sentence
@@ -22,6 +22,7 @@ def refuse_other_inputs(record: Record, suite: Suite) -> None:
         labelled=not model.pipeline_inputs,
         preprocessing=model.preprocessing,
         options=model.dataset_options,
+        most=most_inputs(record.plan.scenario),
     )
     left = {one.file for one in facts.not_taken}
     taken = tuple(file for file in files_of(ask) if file.name not in left)

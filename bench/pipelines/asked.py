@@ -1,19 +1,20 @@
 """What is asked of a pipeline, and which files it takes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from msgspec import Struct
 
-from bench.contracts import Artifact
+from bench.contracts import Artifact, Scenario
 from bench.errors import InputError
 from bench.inputs.images import IMAGE_SUFFIXES
 from bench.plugins import PluginRef
 from bench.quality.dataset import read_listing
 from bench.reading import is_file, is_folder
-from bench.scenarios.kinds import SPOTTING
+from bench.scenarios.kinds import MOST_INPUTS, SPOTTING
 from bench.suite.dataset_options import DatasetAsk
 from bench.words import sentence
 
@@ -24,12 +25,16 @@ SUFFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {**dict.fromkeys(PICTURES, IMAGE_SUFFIXES), SOUND: (".wav",), TEXT: (".txt",)}
 )
 """Kind -> the files that it takes; ``own`` takes any."""
-MOST_FILES = 10_000
+MOST_FILES = 100_000
+"""Looked at in one folder."""
+
+Item = TypeVar("Item")
 
 
 class PipelineAsk(Struct, frozen=True, kw_only=True):
     """``kind``: as the scenario has it. ``folder``: of the files, or one file; of a dataset where ``labelled``.
-    ``options``: the text of ``--dataset-options``. ``hop_ms``: between two windows of a recording."""
+    ``options``: the text of ``--dataset-options``. ``hop_ms``: between two windows of a recording. ``most``: inputs of
+    a pass at most, evenly spaced among those that there are."""
 
     kind: str
     folder: Path
@@ -37,6 +42,7 @@ class PipelineAsk(Struct, frozen=True, kw_only=True):
     preprocessing: str = ""
     options: str = ""
     hop_ms: float | None = None
+    most: int = MOST_INPUTS
 
 
 class PipelineOpening(Struct, frozen=True, kw_only=True):
@@ -48,7 +54,22 @@ class PipelineOpening(Struct, frozen=True, kw_only=True):
     files: tuple[Path, ...]
 
 
+def most_inputs(scenario: Scenario) -> int:
+    """Of a pass; all of a scenario that does not say."""
+    return int(scenario.numbers("inputs")[0]) if "inputs" in scenario.own_parameters else MOST_INPUTS
+
+
 def files_of(ask: PipelineAsk) -> tuple[Path, ...]:
+    """Of ``every_file`` as many as are asked for."""
+    return tuple(evenly(every_file(ask), ask.most))
+
+
+def evenly(items: Sequence[Item], most: int) -> Sequence[Item]:
+    """At most ``most`` of ``items``, evenly spaced, the first among them."""
+    return items if len(items) <= most else [items[index * len(items) // most] for index in range(most)]
+
+
+def every_file(ask: PipelineAsk) -> tuple[Path, ...]:
     """The files in the folder that the kind takes, by name. Raises ``InputError`` where there is none."""
     if is_file(ask.folder):
         return (ask.folder,)

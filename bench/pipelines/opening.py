@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import cycle
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -28,10 +27,12 @@ from bench.pipelines.asked import (
     TEXT,
     PipelineAsk,
     PipelineOpening,
+    evenly,
+    every_file,
     files_of,
     sha256_of_inputs,
 )
-from bench.pipelines.named import Stages, ToldPipeline
+from bench.pipelines.named import Stages, ToldPipeline, input_facts
 from bench.pipelines.pictures import PicturePipeline
 from bench.pipelines.sound import SoundPipeline
 from bench.pipelines.texts import TextPipeline
@@ -120,7 +121,8 @@ def open_staged(asked: PipelineOpening, session: TensorSession) -> Staged:
     the stage that cannot use what it gets, with the shapes wanted and found."""
     artifact = asked.artifact
     pipeline = pipeline_of(asked.ask, asked.model, artifact)
-    items = pipeline.inputs(asked.files)
+    every = pipeline.inputs(asked.files)
+    items = evenly(every, asked.ask.most)
     specs = artifact.facts.outputs
     names = [spec.name for spec in artifact.facts.inputs]
     theirs = [spec.name for spec in session.inputs]
@@ -165,11 +167,14 @@ def open_staged(asked: PipelineOpening, session: TensorSession) -> Staged:
         kind=pipeline.kind if isinstance(pipeline, ToldPipeline) else OWN,
         stages=_facts(told),
         inputs=len(items),
+        inputs_found=len(every),
         files=len(asked.files),
+        files_found=len(every_file(asked.ask)),
+        each=tuple(input_facts(item, number) for number, item in enumerate(items, 1)),
         sha256=sha256_of_inputs(asked.files),
         bound_each=refill is None,
     )
-    return Staged(cycle(items), steps, facts, call)
+    return Staged(items, steps, facts, call)
 
 
 def _facts(told: Stages) -> tuple[PipelineStage, ...]:

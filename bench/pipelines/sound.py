@@ -43,6 +43,10 @@ class Window(Struct, frozen=True):
     file: Path
     begin: int
 
+    @property
+    def place(self) -> str:
+        return f"{self.begin / RATE_HZ:.2f} s"
+
 
 class SoundPipeline:
     kind = "keyword-spotting"

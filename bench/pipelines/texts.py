@@ -29,11 +29,16 @@ MOST_TEXT_BYTES = 16 * MIB
 
 
 class Line(Struct, frozen=True):
-    """One line of a file, as bytes from ``begin`` to ``end``."""
+    """One line of a file, as bytes from ``begin`` to ``end``. ``number``: from 1."""
 
     file: Path
     begin: int
     end: int
+    number: int
+
+    @property
+    def place(self) -> str:
+        return f":{self.number}"
 
 
 class Text(Struct):
@@ -76,9 +81,10 @@ class TextPipeline:
         found: list[Line] = []
         for file in files:
             begin = 0
-            for line in read_bytes(file, MOST_TEXT_BYTES, file.name).splitlines(keepends=True):
+            lines = read_bytes(file, MOST_TEXT_BYTES, file.name).splitlines(keepends=True)
+            for number, line in enumerate(lines, 1):
                 if line.strip():
-                    found.append(Line(file, begin, begin + len(line)))
+                    found.append(Line(file, begin, begin + len(line), number))
                 begin += len(line)
         if not found:
             raise InputError(sentence("pipeline.no_line"), sentence("pipeline.give_inputs"))

@@ -112,9 +112,17 @@ class NotTaken(Part, frozen=True):
     reason: Sentence | str
 
 
+class PipelineInput(Part, frozen=True):
+    """One input of a pass. ``name``: of its file, with the place in it if it is a part; ``bytes``: of a whole file."""
+
+    name: str
+    bytes: int | None = None
+
+
 class PipelineFacts(Part, frozen=True):
     """What ``end-to-end`` timed. ``kind``: of ``bench.scenarios.kinds.PIPELINES``; ``stages``: in their order.
-    ``inputs``: how many are taken in turn, from ``files`` files with the hash ``sha256``. ``bound_each``: the session
+    ``inputs``: how many a pass takes, from ``files`` files with the hash ``sha256``; ``each``: they in their order;
+    ``files_found``, ``inputs_found``: of so many, evenly spaced, where there were more. ``bound_each``: the session
     binds every input anew, since it cannot refill its buffers."""
 
     kind: str
@@ -124,6 +132,9 @@ class PipelineFacts(Part, frozen=True):
     sha256: str
     not_taken: tuple[NotTaken, ...] = ()
     bound_each: bool = False
+    files_found: int | None = None
+    inputs_found: int | None = None
+    each: tuple[PipelineInput, ...] = ()
 
 
 class InputFacts(Part, frozen=True):

@@ -178,9 +178,10 @@ class SampleArrays(Part, frozen=True):
     Offline also ``in_flight_latency_ns``, ``in_flight_start_ns``: queries that were running as the window closed.
     With an axis also ``point`` [n], the index of the point to which each query belongs, and where the player found the
     points ``axis_thousandths`` [points], their values in thousandths of the axis' unit.
-    End to end also ``stage_decode_ns``, ``stage_preprocess_ns``, ``stage_infer_ns``, ``stage_postprocess_ns`` [n]: they
-    add up to ``latency_ns``; ``network_alone_ns`` [a]: the network with its inputs already bound; and of queries in a
-    pipeline of threads ``overlapped_latency_ns``, ``overlapped_start_ns`` [o].
+    End to end also ``pass_ns`` [passes]: the latencies of each pass over all inputs together; ``stage_decode_ns``,
+    ``stage_preprocess_ns``, ``stage_infer_ns``, ``stage_postprocess_ns`` [n]: they add up to ``latency_ns``;
+    ``network_alone_ns`` [a]: the network with its inputs already bound; and of queries in a pipeline of threads
+    ``overlapped_latency_ns``, ``overlapped_start_ns`` [o].
     An open loop counts latencies from ``due_ns`` [n], since its first query was due, as ``start_ns`` and
     ``dropped_ns`` [m] do; a search for a rate has all attempts in ``attempt_latency_ns`` [a], ``attempt_point`` [a].
     After idling also ``idle_ns`` [n], how long before each query nothing was asked, and ``idle_cpu_ns`` [n], the

@@ -104,6 +104,8 @@ SIZES = Parameter(
 SPOTTING = "keyword-spotting"
 PIPELINES = ("classification", "detection", "segmentation", SPOTTING, "text", "own")
 """What ``end-to-end`` can do around a network; ``own``: as the model's plugin says."""
+MOST_INPUTS = 10_000
+"""Of one pass over the inputs of a pipeline."""
 PIPELINE = Parameter(
     name="pipeline",
     unit="",
@@ -113,6 +115,7 @@ PIPELINE = Parameter(
     default="auto",
 )
 HOP = Parameter(name="hop_ms", short="hop", unit="ms", about=sentence("scenario.about.hop_ms"), most=60_000)
+INPUTS = Parameter(name="inputs", unit="inputs", about=sentence("scenario.about.inputs"), most=MOST_INPUTS, default=100)
 MINUTES = Parameter(
     name="minutes", unit="min", about=sentence("scenario.about.minutes"), least=2, most=1440, default=20
 )
@@ -181,7 +184,9 @@ KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
             ScenarioKind(
                 name="end-to-end",
                 summary=sentence("scenario.summary.end-to-end"),
-                parameters=(PIPELINE, HOP),
+                parameters=(PIPELINE, HOP, INPUTS),
+                leading=("time_per_input_ns", "latency_p50_ns"),
+                percentile=False,
                 emulator=False,
                 staged=True,
             ),

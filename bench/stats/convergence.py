@@ -9,12 +9,15 @@ if TYPE_CHECKING:
 
     Samples = np.ndarray[Any, Any]
 
+LEAST_PASSES = 3
+"""Over inputs that differ, of one process: fewer say too little of how passes differ."""
 
-def steady(samples: "Samples", rule: StoppingRule) -> bool:
-    """Whether the medians of the last two windows, each a third of the warm-up and at least two queries, agree."""
+
+def steady(samples: "Samples", rule: StoppingRule, least: int = 2) -> bool:
+    """Whether the medians of the last two windows, each a third of the warm-up and ``least`` queries or more, agree."""
     from bench.stats.percentiles import percentile
 
-    window = max(2, len(samples) // 3)
+    window = max(least, len(samples) // 3)
     if len(samples) < 2 * window:
         return False
     before, after = percentile(samples[-2 * window : -window], 50), percentile(samples[-window:], 50)

@@ -200,6 +200,9 @@ def _samples(repeat: Repeat, samples: "Samples", plan: PlanPart) -> Iterator[Sen
     whole = sum(stages[1:], stages[0]) if len(stages) == len(STAGE_ROLES) else None
     if stages and latency is not None and (whole is None or (whole - latency).any()):
         yield sentence("store.stages_do_not_add_up")
+    passes = held.get("pass_ns")
+    if passes is not None and latency is not None and not _is_of_passes(latency, passes):
+        yield sentence("store.passes_do_not_add_up")
     warm = held.get("warmup_latency_ns")
     if repeat.warmup is not None and warm is not None and repeat.warmup.queries != len(warm):
         yield sentence("store.warmup_queries_samples_npz_holds", queries=repeat.warmup.queries, n_warm=len(warm))
@@ -210,6 +213,13 @@ def _samples(repeat: Repeat, samples: "Samples", plan: PlanPart) -> Iterator[Sen
         yield sentence("store.duration_ns_query_ended_after", duration_ns=repeat.duration_ns, done_ns=done_ns)
     if kind_of(plan.scenario).overlapping and flying is not None and flying < repeat.duration_ns:
         yield sentence("store.duration_ns_query_flight_end", duration_ns=repeat.duration_ns, flying=flying)
+
+
+def _is_of_passes(latency: "np.ndarray[Any, Any]", passes: "np.ndarray[Any, Any]") -> bool:
+    """Whether every pass is what as many queries took together."""
+    if not len(passes) or len(latency) % len(passes):
+        return False
+    return bool((latency.reshape(len(passes), -1).sum(axis=1) == passes).all())
 
 
 def _counted(repeat: Repeat, samples: "Samples", plan: PlanPart) -> float | None:

@@ -80,9 +80,10 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "plan.inputs": {"checked": "source", "seen": "sha256 shapes", "asked": "preprocessing"},
         "plan.inputs.template": {"seen": "file sha256"},
         "plan.inputs.fed[]": {"checked": "name dtype", "seen": "source values decides_work rows"},
-        "plan.pipeline": {"seen": "kind inputs files sha256 bound_each"},
+        "plan.pipeline": {"seen": "kind inputs files sha256 bound_each files_found inputs_found"},
         "plan.pipeline.stages[]": {"seen": "name does by"},
         "plan.pipeline.not_taken[]": {"seen": "file reason"},
+        "plan.pipeline.each[]": {"seen": "name bytes"},
         "plan.alternation": {"seen": "group side yardstick"},
         "plan.alternation.until": {
             "checked": "most looks spent_different spent_same",

@@ -11,10 +11,10 @@ STYLES = dict(zip(STAGES, ("p1", "p2", "p4", "p3"), strict=True))
 
 
 def stages(run: RecordedRun, name: str) -> Figure | None:
-    """A bar of the medians of all stages, and one of the network alone."""
+    """A bar of the means of all stages, and one of the median of the network alone."""
     record = run.record
-    medians = {stage: figures.figure(record, f"stage_{stage}_ns") for stage in STAGES}
-    known = {stage: float(value) for stage, value in medians.items() if value is not None}
+    means = {stage: figures.figure(record, f"stage_{stage}_ns") for stage in STAGES}
+    known = {stage: float(value) for stage, value in means.items() if value is not None}
     if len(known) < len(STAGES):
         return None
     rows = [(say("report.pipeline.whole"), [(STYLES[stage], value) for stage, value in known.items()])]
@@ -22,7 +22,7 @@ def stages(run: RecordedRun, name: str) -> Figure | None:
     if alone is not None:
         rows.append((say("report.pipeline.alone"), [(STYLES["infer"], float(alone))]))
     longest = max(sum(value for _, value in pieces) for _, pieces in rows)
-    axis = svg.time_axis(0, longest or 1, 58, svg.WIDTH - 12, say("chart.axis.median_time"))
+    axis = svg.time_axis(0, longest or 1, 58, svg.WIDTH - 12, say("chart.axis.time_per_input"))
     legend = tuple(
         (STYLES[stage], say(f"report.stage.{stage}"), figures.shown(record, f"stage_{stage}_ns")) for stage in STAGES
     )

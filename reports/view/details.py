@@ -20,6 +20,7 @@ from bench.reports.view.operators import operator_tables
 from bench.reports.view.power.tables import energy_table, meter_table
 from bench.reports.view.quality import quality_table
 from bench.reports.view.rows import Numbered, Table, agreement, placed_count
+from bench.reports.view.staged.inputs import each_input_table
 from bench.reports.view.staged.tables import stages_table
 from bench.reports.view.tables import (
     cold_start_table,
@@ -113,7 +114,10 @@ def detail(item: Numbered) -> Detail:
         reasons=reasons(record),
         causes=causes(reasons(record)),
         facts=_facts(record) if record.status == "ok" else (),
-        tables=(*filter(None, (corrections_table(item.run.corrections),)), *_tables(record)),
+        tables=(
+            *filter(None, (corrections_table(item.run.corrections),)),
+            *_tables(record, each_input_table(item.run)),
+        ),
         method=_method(record),
         command=shown_command(plan.command),
         log_tail=tuple(units.clean(line) for line in record.log_tail),
@@ -165,6 +169,10 @@ def _speeds(record: Record) -> tuple[Fact, ...]:
         return tuple(Fact(*fact) for fact in open_loop_facts(record))
     rate = Fact(_title("throughput_per_s"), per_second, units.counted(latency.n, "query", "queries"))
     median = Fact(say("report.latency_p50"), figures.shown(record, "latency_p50_ns"), _within95(known))
+    if figures.leading(record) == "time_per_input_ns":
+        known = figures.between(record, "time_per_input_ns")
+        mean = Fact(_title("time_per_input_ns"), figures.shown(record, "time_per_input_ns"), _within95(known))
+        return (mean, rate)
     return (rate, median) if kind_of(record.plan.scenario).overlapping else (median, rate)
 
 
@@ -247,12 +255,13 @@ def _certainty(metric: QualityMetric) -> str:
     return _within95("" if metric.interval95 is None else quality_between(metric.interval95, metric.unit))
 
 
-def _tables(record: Record) -> tuple[Table, ...]:
+def _tables(record: Record, inputs: Table | None) -> tuple[Table, ...]:
     makers: tuple[Callable[[Record], Table | None], ...] = (
         curve_table,
         answers_table,
         latency_table,
         stages_table,
+        lambda _: inputs,
         text_table,
         repeats_table,
         cold_start_table,
@@ -309,7 +318,7 @@ def _method(record: Record) -> tuple[Fact, ...]:
     plan, model = record.plan, record.plan.model
     own = (
         Fact(say("report.method.preset"), units.clean(plan.preset), repeats_words(record)),
-        Fact(say("report.method.rule"), rule_words(plan.rule)),
+        Fact(say("report.method.rule"), rule_words(plan.rule, plan.scenario)),
         Fact(say("report.method.seed"), str(plan.seed)),
     )
     facts = [_other_tool(record.other_tool)] if record.other_tool is not None else [*own]

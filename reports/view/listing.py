@@ -131,7 +131,7 @@ def _metric(name: str) -> Callable[[Record], str]:
 
 
 def _between(record: Record) -> str:
-    return figures.between(record, "latency_p50_ns") or units.MISSING
+    return figures.between(record, figures.leading(record)) or units.MISSING
 
 
 def _equal(record: Record) -> str:
@@ -168,4 +168,6 @@ def _measured(record: Record) -> Figures:
         return {"throughput": _rate, "p50": _metric("latency_p50_ns")}
     if kind_of(record.plan.scenario).open_loop:
         return open_loop_columns(record.plan.scenario)
+    if figures.leading(record) == "time_per_input_ns":
+        return {"time_per_input": _metric("time_per_input_ns"), "interval95": _between}
     return {"p50": _metric("latency_p50_ns"), "interval95": _between}

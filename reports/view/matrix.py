@@ -15,7 +15,7 @@ from bench.record.record import Record
 from bench.reports.view.open_loops.answers import open_loop_cell
 from bench.reports.view.rows import Cell, Numbered, fidelity_words, options_words, placement_words
 from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, doubt, emulated, status, status_word
-from bench.reports.words.figures import asked_title, beside, between, figure, metrics, shown
+from bench.reports.words.figures import asked_title, beside, between, figure, leading, metrics, shown
 from bench.reports.words.names import failure_kind, phase
 from bench.reports.words.plans import imported_words, ran_in
 from bench.reports.words.quality import quality_note
@@ -94,11 +94,12 @@ def _figures(record: Record) -> tuple[str, tuple[str, ...], float | None]:
         return units.MISSING, (say("report.no_latency"),), None
     if kind_of(record.plan.scenario).open_loop:
         return open_loop_cell(record)
-    p50 = figure(record, "latency_p50_ns")
-    if p50 is None:
+    name = leading(record)
+    value = figure(record, name)
+    if value is None:
         return units.MISSING, (say("report.p50_needs", samples=latency.n),), None
-    bounds = between(record, "latency_p50_ns") or say("report.no_interval")
-    return shown(record, "latency_p50_ns"), (bounds,), p50
+    bounds = between(record, name) or say("report.no_interval")
+    return shown(record, name), (bounds,), value
 
 
 def cell(item: Numbered) -> Cell:

@@ -37,10 +37,10 @@ def _along(metric: "Metric") -> "Sentence | str":
 
 
 def leading(record: Record) -> str:
-    """The metric that sums up a run of tensors: the p50, where queries overlap the throughput, and of an open loop the
-    first that it has of those which its scenario names."""
+    """The metric that sums up a run of tensors: the p50, where queries overlap the throughput, and of an open loop or a
+    pipeline the first that it has of those which its scenario names."""
     kind = kind_of(record.plan.scenario)
-    if kind.open_loop:
+    if kind.open_loop or kind.staged:
         own = (name for name in kind.leading if figure(record, name) is not None)
         return next(own, "latency_p50_ns")
     return "throughput_per_s" if kind.overlapping else "latency_p50_ns"

@@ -1,7 +1,8 @@
 """Plans in words: the rule that ends a repeat, the number of repeats, and what the arithmetic ran in."""
 
-from bench.contracts import Precisions
+from bench.contracts import Precisions, Scenario
 from bench.record.record import PlannedTarget, Record, StoppingRule
+from bench.scenarios.kinds import kind_of
 from bench.words import say, sentence, units
 
 
@@ -10,9 +11,9 @@ def percentile_name(percentile: float) -> str:
     return f"p{percentile:g}"
 
 
-def rule_words(rule: StoppingRule) -> str:
+def rule_words(rule: StoppingRule, scenario: Scenario) -> str:
     """The stopping rule as sentences. With a fixed number of queries (emulated targets) this is the only condition."""
-    return say("text.two", first=_warmup_words(rule), second=_steady_words(rule))
+    return say("text.two", first=_warmup_words(rule), second=_steady_words(rule, kind_of(scenario).staged))
 
 
 def _warmup_words(rule: StoppingRule) -> str:
@@ -26,11 +27,11 @@ def _warmup_words(rule: StoppingRule) -> str:
     )
 
 
-def _steady_words(rule: StoppingRule) -> str:
+def _steady_words(rule: StoppingRule, passes: bool) -> str:
     if rule.min_queries == rule.max_queries:
         return say("report.rule.steady_fixed", count=rule.min_queries)
     return say(
-        "report.rule.steady",
+        "report.rule.steady_passes" if passes else "report.rule.steady",
         fewest=rule.min_queries,
         shortest_ns=rule.min_duration_ns,
         percentile=percentile_name(rule.percentile),

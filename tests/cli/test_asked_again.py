@@ -47,7 +47,7 @@ IN_RECORD: dict[str, tuple[Sequence[str], str, Any]] = {
     "pipeline": (
         (*NET, "--inputs", "photos", "--pipeline", "detection"),
         "scenario.parameters",
-        {"pipeline": "detection"},
+        {"pipeline": "detection", "inputs": 100},
     ),
     "pipeline_inputs": ((*NET, "--inputs", "photos"), "asked.pipeline_inputs", NamedFile("photos")),
     "prompt_tokens": ((*WORDS, "-p", "12"), "scenario.prompt_tokens", 12),

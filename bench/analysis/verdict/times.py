@@ -58,6 +58,8 @@ def _not_converged(run: "TimedRun") -> Reason | None:
         return None
     if kind_of(run.record.plan.scenario).overlapping:
         return _not_settled(run, "verdict.not_converged.throughput")
+    if run.arrays("pass_ns"):
+        return _not_settled(run, "verdict.not_converged.passes")
     pairs = zip(run.latency.intervals(rule.percentile), run.latency.percentiles(rule.percentile), strict=True)
     empty = len(run.arrays("latency_ns")) - len(run.latency.parts)
     widths = [width_of(interval, middle) for interval, middle in pairs] + [None] * empty
@@ -164,7 +166,8 @@ def _apart(run: "TimedRun", figures: Sequence[float], reach: float, needed: Sent
         return sentence("verdict.processes_differ.throughput", lowest_per_s=lowest, highest_per_s=highest, **shared)
     if is_searched(plan.scenario):
         return sentence("verdict.processes_differ.rate", lowest_per_s=lowest, highest_per_s=highest, **shared)
-    what = "service" if kind_of(plan.scenario).open_loop else "p50"
+    what = "per_input" if run.arrays("pass_ns") else "p50"
+    what = "service" if kind_of(plan.scenario).open_loop else what
     what = "whole_query" if plan.model.task == "text_generation" else what
     return sentence(f"verdict.processes_differ.{what}", lowest_ms=lowest / 1e6, highest_ms=highest / 1e6, **shared)
 

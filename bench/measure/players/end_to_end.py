@@ -1,5 +1,5 @@
-"""The end-to-end scenario: queries through all stages of a pipeline, one after another; then the network alone, and the
-stages overlapped on threads.
+"""The end-to-end scenario: passes over all inputs through the stages of a pipeline, one query after another; then the
+network alone, and the stages overlapped on threads.
 
 The three are measured in one process, one after another, on the same inputs. In turns with another run only the first
 is measured, since the others would disturb it.
@@ -15,8 +15,9 @@ from bench.measure.loop import Run, steady_state
 from bench.measure.players.single_stream import measure_one_by_one
 from bench.measure.stage import Stage, Steady
 from bench.measure.staged.overlapped import Overlapped, run_overlapped
-from bench.measure.staged.queries import StageTimes, time_stages
+from bench.measure.staged.queries import passes_rule, time_passes
 from bench.record.record import StoppingRule
+from bench.stats.passes.settling import PASSES
 from bench.words import sentence
 
 if TYPE_CHECKING:
@@ -30,16 +31,13 @@ ALONE, OVERLAPPED = 4, 2
 
 def play_end_to_end(stage: Stage) -> Steady:
     """Raises ``PluginError`` for a stage without a pipeline."""
-    import numpy as np
-
     staged = stage.staged
     if staged is None:
         raise PluginError(sentence("measure.no_pipeline"), sentence("measure.ask_end_to_end"))
-    times = StageTimes()
+    rule = passes_rule(stage.rule, len(staged.items))
     with stage.steady():
-        steady = measure_one_by_one(partial(time_stages, staged, times), stage.rule, stage.watched)
-        count = len(steady.arrays["latency_ns"])
-        arrays = {**steady.arrays, **{role: np.array(taken, np.int64) for role, taken in times.last(count).items()}}
+        steady = measure_one_by_one(partial(time_passes, staged), rule, stage.watched, PASSES)
+        arrays = dict(steady.arrays)
         if stage.watched.take_turn is None:
             arrays["network_alone_ns"] = network_alone(stage.run, stage.rule)
             half = stage.rule.max_duration_ns // OVERLAPPED

@@ -2,13 +2,14 @@
 
 The first stage begins the next query as soon as the queue behind it has room, as a loop that reads files or frames as
 fast as it can. A query's latency counts from there and includes the queues. The rate is that of the answers, from the
-first to the last that is kept; the queries that fill the pipeline are left out.
+first to the last that is kept: whole passes over the inputs and the one before them. The queries that fill the pipeline
+are left out.
 """
 
 import threading
 import time
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import cycle, islice, pairwise
 from queue import Queue
 from typing import Any
 
@@ -42,12 +43,11 @@ class _Line:
         self.errors: list[BaseException] = []
 
     def first(self, staged: Staged, behind: "Queue[Any]", most: int) -> None:
-        step, items = staged.steps[0], staged.items
+        step = staged.steps[0]
         try:
-            for _ in range(most):
+            for item in islice(cycle(staged.items), most):
                 if self.stop.is_set():
                     break
-                item = next(items)
                 begun = self.clock()
                 behind.put((begun, step(item)))
         except BaseException as error:
@@ -90,8 +90,11 @@ def run_overlapped(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Overlapped:
     """Keep every stage busy for ``duration_ns``, longer (four times at most) where fewer than ``least`` answers have
-    come, and for ``most`` queries at most. Raises what a stage raised."""
-    line = _Line(clock)
+    come, and for ``most`` queries at most; whatever that is, for one pass over the inputs. Raises what a stage raised.
+    """
+    line, inputs = _Line(clock), len(staged.items)
+    one_pass = FILLING + 1 + inputs
+    most = max(most, one_pass)
     queues: list[Queue[Any]] = [Queue(WAITING) for _ in staged.steps[1:]]
     between = zip(staged.steps[1:-1], pairwise(queues), strict=True)
     threads = [
@@ -104,8 +107,8 @@ def run_overlapped(
         thread.start()
     while threads[0].is_alive():
         elapsed = time.perf_counter_ns() - begin
-        enough = len(line.done) >= least + FILLING
-        if (elapsed >= duration_ns and enough) or elapsed >= 4 * duration_ns:
+        enough = len(line.done) >= max(least + FILLING, one_pass)
+        if len(line.done) >= one_pass and ((elapsed >= duration_ns and enough) or elapsed >= 4 * duration_ns):
             break
         sleep(min(0.05, max(0.001, (duration_ns - elapsed) / 1e9)))
     line.stop.set()
@@ -114,5 +117,7 @@ def run_overlapped(
         thread.join()
     if line.errors:
         raise line.errors[0]
-    kept = slice(FILLING, closed if closed > FILLING + 1 else None)
+    closed = closed if closed >= one_pass else len(line.done)
+    passes = (closed - FILLING - 1) // inputs
+    kept = slice(FILLING, FILLING + 1 + passes * inputs)
     return Overlapped(tuple(line.begun[kept]), tuple(line.done[kept]))

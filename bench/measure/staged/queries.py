@@ -1,14 +1,19 @@
-"""Queries through all stages, one after another: what each stage takes, and all of them together."""
+"""Passes over all inputs of a pipeline, each of which goes through all stages: what each stage takes of each input."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from time import perf_counter_ns
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.contracts import STAGES
 from bench.measure.loop import Clock
 from bench.record.inputs import PipelineFacts
+from bench.record.record import StoppingRule
+from bench.stats.convergence import LEAST_PASSES
 from bench.stats.timeline import Timeline
 
 Step = Callable[[Any], Any]
@@ -16,31 +21,25 @@ Step = Callable[[Any], Any]
 
 
 class Staged(Struct, frozen=True):
-    """An open pipeline. ``steps``: one for each of ``STAGES``; the first takes one of ``items``, which never end.
-    ``facts``: what the steps are. ``network``: the network alone, on inputs that are bound. Steps may run on threads of
-    their own, one query in each."""
+    """An open pipeline. ``items``: what a pass takes, in order. ``steps``: one for each of ``STAGES``; the first takes
+    one of ``items``. ``facts``: what the steps are. ``network``: the network alone, on inputs that are bound. Steps may
+    run on threads of their own, one query in each."""
 
-    items: Iterator[Any]
+    items: Sequence[Any]
     steps: tuple[Step, Step, Step, Step]
     facts: PipelineFacts
     network: Callable[[], None]
 
-    def query(self) -> None:
-        """One query, untimed."""
-        value = next(self.items)
-        for step in self.steps:
-            value = step(value)
+    def in_turn(self) -> Callable[[], None]:
+        """One query, untimed, of one input after another."""
+        items = cycle(self.items)
 
+        def query() -> None:
+            value = next(items)
+            for step in self.steps:
+                value = step(value)
 
-class StageTimes:
-    """What each stage took, in nanoseconds, query by query."""
-
-    def __init__(self) -> None:
-        self.of: dict[str, list[int]] = {name: [] for name in STAGES}
-
-    def last(self, count: int) -> dict[str, Sequence[int]]:
-        """Of the last ``count`` queries, by the names of the samples' arrays."""
-        return {stage_role(name): taken[len(taken) - count :] for name, taken in self.of.items()}
+        return query
 
 
 def stage_role(name: str) -> str:
@@ -48,20 +47,40 @@ def stage_role(name: str) -> str:
     return f"stage_{name}_ns"
 
 
-def time_stages(
-    staged: Staged, times: StageTimes, count: int, timeline: Timeline, clock: Clock = perf_counter_ns
-) -> None:
-    """Issue ``count`` queries one after another. One reading of the clock ends a stage and begins the next, so that the
-    stages of a query add up to its latency exactly."""
-    issued, done, items = timeline.issued_ns.append, timeline.done_ns.append, staged.items
-    steps = [(step, times.of[name].append) for step, name in zip(staged.steps, STAGES, strict=True)]
+def passes_rule(rule: StoppingRule, inputs: int) -> StoppingRule:
+    """``rule``, which counts queries, for whole passes over ``inputs``: as many queries in whole passes, and enough
+    passes to see how they differ, unless a fixed number of queries is asked for."""
+    fixed = rule.min_queries >= rule.max_queries
+    least = math.ceil(rule.min_queries / inputs)
+    least = least if fixed else max(LEAST_PASSES, least)
+    return replace(
+        rule,
+        min_queries=least,
+        max_queries=least if fixed else max(least + 1, rule.max_queries // inputs),
+        warmup_min_queries=math.ceil(rule.warmup_min_queries / inputs),
+    )
+
+
+def time_passes(staged: Staged, count: int, timeline: Timeline, clock: Clock = perf_counter_ns) -> None:
+    """Pass ``count`` times over all inputs, one query after another; ``of_parts`` of the timeline gets what is read of
+    each. One reading of the clock ends a stage and begins the next, so that the stages of a query add up to its latency
+    exactly. A pass takes what its queries take together."""
+    steps = [(step, stage_role(name)) for step, name in zip(staged.steps, STAGES, strict=True)]
     for _ in range(count):
-        value = next(items)
-        begin = before = clock()
-        for step, taken in steps:
-            value = step(value)
-            now = clock()
-            taken(now - before)
-            before = now
-        issued(begin)
-        done(before)
+        first, whole = None, 0
+        for item in staged.items:
+            value, ends = item, []
+            begin = before = clock()
+            for step, _ in steps:
+                value = step(value)
+                ends.append(clock())
+            for (_, role), end in zip(steps, ends, strict=True):
+                timeline.keep(role, end - before)
+                before = end
+            timeline.keep("start_ns", begin)
+            timeline.keep("latency_ns", before - begin)
+            first = begin if first is None else first
+            whole += before - begin
+        if first is not None:
+            timeline.issued_ns.append(first)
+            timeline.done_ns.append(first + whole)

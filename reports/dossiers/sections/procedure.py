@@ -55,7 +55,7 @@ def _records(items: tuple[Numbered, ...]) -> Table:
             run_name(item),
             scenario_words(item.record.plan.model.task, item.record.plan.scenario),
             repeats_words(item.record),
-            rule_words(item.record.plan.rule),
+            rule_words(item.record.plan.rule, item.record.plan.scenario),
         )
         for item in items
     )

@@ -165,7 +165,7 @@ def _repeats(row: Row, found: Assessment) -> str:
     if run is None:
         return units.counted(asked, "fresh_process") if asked else say("dossier.repeats.by_preset")
     count = asked or len(run.record.repeats) or run.record.plan.repeats
-    return say("dossier.repeats.of", count=count, rule=rule_words(run.record.plan.rule))
+    return say("dossier.repeats.of", count=count, rule=rule_words(run.record.plan.rule, run.record.plan.scenario))
 
 
 def _procedure(criterion: Criterion, command: str) -> tuple[str, ...]:

@@ -29,7 +29,8 @@ def _told(item: Numbered) -> Sentence:
         "report.pipeline.lead",
         about=say("report.model_on", model=item.name, place=item.place),
         fraction=figures.figure(record, "network_fraction"),
-        whole=figures.shown(record, "latency_p50_ns"),
+        whole=figures.shown(record, figures.leading(record)),
+        inputs=record.plan.pipeline.inputs if record.plan.pipeline is not None else 1,
     )
     between = figures.between(record, "network_fraction")
     within = [say("report.pipeline.within", bounds=between)] if between else []

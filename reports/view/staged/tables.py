@@ -11,30 +11,32 @@ from bench.words import say, units
 
 
 def stages_table(record: Record) -> Table | None:
-    """A row a stage: its median, the interval, how much of the medians together it has, and what it does; then the
+    """A row a stage: its mean time of an input, the interval, how much of the whole it has, and what it does; then the
     whole, the network alone, and overlapped queries."""
     found = record.plan.pipeline
     if found is None or record.status != "ok":
         return None
-    medians = {name: figures.figure(record, f"stage_{name}_ns") for name in STAGES}
-    whole = sum(value for value in medians.values() if value is not None)
+    means = {name: figures.figure(record, f"stage_{name}_ns") for name in STAGES}
+    whole = sum(value for value in means.values() if value is not None)
     facts = {stage.name: stage for stage in found.stages}
     rows = [
         _row(
             record,
             say(f"report.stage.{name}"),
             f"stage_{name}_ns",
-            _fraction(medians[name], whole),
+            _fraction(means[name], whole),
             _does(facts.get(name)),
         )
         for name in STAGES
     ]
-    rows.append(_row(record, say("report.pipeline.whole"), "latency_p50_ns", "", say("report.pipeline.whole_note")))
+    rows.append(
+        _row(record, say("report.pipeline.whole"), figures.leading(record), "", say("report.pipeline.whole_note"))
+    )
     rows.append(_row(record, say("report.pipeline.alone"), "network_alone_ns", "", say("report.pipeline.alone_note")))
     rate = figures.figure(record, "overlapped_per_s")
     note = say("report.pipeline.overlapped_note", rate=units.number(rate, "/s")) if rate is not None else ""
     rows.append(_row(record, say("report.pipeline.overlapped"), "overlapped_latency_ns", "", note))
-    heads = columns("stage", "p50", "interval95", "fraction_of_medians", "stage_does")
+    heads = columns("stage", "time_per_input", "interval95", "fraction_of_whole", "stage_does")
     return Table(say("report.pipeline.caption", kind=found.kind), heads, tuple(rows), " ".join(_notes(found)))
 
 
@@ -45,8 +47,8 @@ def _row(record: Record, title: str, name: str, fraction: str, note: str) -> tup
     )
 
 
-def _fraction(median: float | None, whole: float) -> str:
-    return "" if median is None or not whole else units.percent(median / whole)
+def _fraction(mean: float | None, whole: float) -> str:
+    return "" if mean is None or not whole else units.percent(mean / whole)
 
 
 def _does(stage: PipelineStage | None) -> str:
@@ -59,6 +61,10 @@ def _does(stage: PipelineStage | None) -> str:
 
 def _notes(found: PipelineFacts) -> Iterable[str]:
     yield say("report.pipeline.inputs", inputs=found.inputs, files=found.files, sha256=units.clean(found.sha256)[:8])
+    if (found.files_found or 0) > found.files + len(found.not_taken):
+        yield say("report.pipeline.some_files", files_found=found.files_found)
+    if (found.inputs_found or 0) > found.inputs:
+        yield say("report.pipeline.some_inputs", inputs_found=found.inputs_found)
     if found.not_taken:
         first = found.not_taken[0]
         yield say(

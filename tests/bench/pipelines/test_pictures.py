@@ -207,12 +207,29 @@ def test_a_model_gives_its_own_stages(photos: Path, tmp_path: Path) -> None:
     assert "own" == staged.facts.kind
     sizes = [4 * len(path.read_bytes()) for path in files_of(asked(photos, "auto"))]
     answers = []
-    for _ in range(2 * len(sizes)):
-        value = next(staged.items)
+    for item in staged.items:
+        value = item
         for step in staged.steps:
             value = step(value)
         answers.append(value)
-    assert sizes * 2 == answers
+    assert sizes == answers
+    assert [(path.name, path.stat().st_size) for path in files_of(asked(photos, "auto"))] == [
+        (one.name, one.bytes) for one in staged.facts.each
+    ]
+
+
+def test_of_many_files_a_pass_takes_some_evenly(photos: Path, tmp_path: Path) -> None:
+    """By name and not by how fast they are, so that whoever measures again takes the same."""
+    for number in range(10):
+        (photos / f"{number}.png").write_bytes((photos / "a.png").read_bytes())
+    ask = asked(photos, "classification", most=4)
+    assert ["0.png", "3.png", "6.png", "9.png"] == [path.name for path in files_of(ask)]
+    (tmp_path / "net.onnx").write_bytes(b"fake\n")
+    artifact = artifact_of(tmp_path, (1, 4), {"x": (1, 4)})
+    session = FakeTensorSession({}, inputs=artifact.facts.inputs, outputs=artifact.facts.outputs)
+    opening = PipelineOpening(ask=replace(ask, kind="own"), model=OWN, artifact=artifact, files=files_of(ask))
+    facts = open_staged(opening, session).facts
+    assert (4, 14) == (facts.files, facts.files_found)
 
 
 def test_preprocess_of_the_wrong_shape_names_the_stage(photos: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from msgspec.structs import replace
 
+from bench.contracts import Scenario
 from bench.record.inputs import ModelSource
 from bench.record.part import Correction
 from bench.record.record import (
@@ -128,7 +129,7 @@ def test_the_stopping_rule_is_told_in_words(runs: Sequence[RecordedRun]) -> None
         "2.00 s. Then at least 64 queries and 2.00 s, until the 95 % interval of p99.9 is narrower than 2.5 % of its "
         "estimate; at most 100\u202f000 queries or 10.0 s."
     )
-    assert expected == rule_words(rule)
+    assert expected == rule_words(rule, Scenario())
 
 
 def test_a_fixed_number_of_queries_is_told_as_such(runs: Sequence[RecordedRun]) -> None:
@@ -136,7 +137,7 @@ def test_a_fixed_number_of_queries_is_told_as_such(runs: Sequence[RecordedRun]) 
     rule: StoppingRule = replace(
         runs[0].record.plan.rule, warmup_min_queries=1, warmup_max_duration_ns=0, min_queries=3, max_queries=3
     )
-    assert "Warm-up: 1 query. Then exactly 3 queries." == rule_words(rule)
+    assert "Warm-up: 1 query. Then exactly 3 queries." == rule_words(rule, Scenario())
 
 
 def test_a_figure_that_its_samples_refute_is_shown_with_both(runs: Sequence[RecordedRun]) -> None:

@@ -20,6 +20,7 @@ from bench.cli.against.suites import (
     model_names,
     named_files,
     of_model,
+    refuse_unused,
     suite_files,
     with_model,
     with_target,
@@ -202,6 +203,7 @@ class Chooser:
     def _of_flags(self, sources: list[Source]) -> list[Pair]:
         sources, target = self._on_targets(sources)
         chosen = self._of_models(sources)
+        refuse_unused(self._given, [source.record for source, _ in chosen])
         ids = {source.record.plan.model.id for source, _ in chosen}
         targets = dict.fromkeys(target or source.record.plan.target.id for source, _ in chosen)
         options = self._routed(tuple(targets))

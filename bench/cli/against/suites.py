@@ -19,6 +19,8 @@ from bench.cli.asked import (
 from bench.contracts.names import file_model_id
 from bench.errors import InputError
 from bench.plugins import Catalog
+from bench.record.record import Record
+from bench.scenarios.kinds import kind_of
 from bench.settings import asked_settings
 from bench.suite.pipeline import asked_pipeline
 from bench.suite.suite import Suite, TargetAsk, is_file, parse_input
@@ -40,6 +42,8 @@ NUMBERS = {
 }
 PROMPTS = ("prompt_tokens", "prompt_ids", "prompts")
 """Flags that each determine the prompt."""
+TEXT = (*PROMPTS, "generate_tokens", "depth", "chat", "stop")
+"""Flags that say something of text generation alone."""
 GRID = ("prompt_tokens", "generate_tokens", "depth", "compile_cache", "lanes")
 
 
@@ -66,6 +70,27 @@ def applied(suite: Suite, given: Mapping[str, Any], catalog: Catalog) -> Suite:
         profile=bool(given.get("profile")) or suite.profile,
         **{field: given[flag] for flag, field in NUMBERS.items() if given.get(flag) is not None},
     )
+
+
+def refuse_unused(given: Mapping[str, Any], records: Collection[Record]) -> None:
+    """Raise ``InputError`` for the first of the flags in ``given`` that no run of the ``records`` would use."""
+    text = any(record.plan.model.task == "text_generation" for record in records)
+    kinds = [kind_of(record.plan.scenario) for record in records]
+    own_scenario = bool(given.get("scenarios")) or given.get("pipeline") is not None
+    unused = {
+        **dict.fromkeys(() if text else TEXT, "text"),
+        **(
+            {}
+            if own_scenario or any(one.name == "lanes" for kind in kinds for one in kind.parameters)
+            else {"lanes": "lanes"}
+        ),
+        **({} if own_scenario or any(kind.staged for kind in kinds) else {"pipeline_inputs": "pipeline"}),
+    }
+    for name, why in unused.items():
+        if given.get(name):
+            flag = "--inputs" if name == "pipeline_inputs" else f"--{name.replace('_', '-')}"
+            told = sentence("cli.against.unused", flag=flag, why=sentence(f"cli.against.unused.{why}"))
+            raise InputError(told, sentence(f"cli.against.unused.{why}.remedy", flag=flag))
 
 
 def of_model(given: Mapping[str, Any], model: str, others: Collection[str]) -> dict[str, Any]:

@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from bench.cli.against.suites import applied, named_files, of_model
+from bench.cli.against.suites import applied, named_files, of_model, refuse_unused
 from bench.cli.asked import asked_suite
 from bench.contracts import Scenario
 from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog, discover
 from bench.suite.suite import ModelAsk, Suite, load_suite
+from bench.testing.records import fake_run
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +125,22 @@ def test_against_a_record_the_flags_replace_its_files_and_kind(tmp_path: Path, c
     assert ("old", (END_TO_END,)) == (kind.models[0].pipeline_inputs, kind.scenarios)
     assert [tmp_path] == named_files({"pipeline_inputs": (f"a:{tmp_path}",)})
     assert ("b",) == of_model({"pipeline_inputs": ("a:x", "b")}, "c", {"a"})["pipeline_inputs"]
+
+
+@pytest.mark.parametrize(
+    ("given", "flag"),
+    [
+        ({"pipeline_inputs": ("photos",)}, "--inputs"),
+        ({"lanes": 2}, "--lanes"),
+        ({"prompt_tokens": "8"}, "--prompt-tokens"),
+        ({"chat": True}, "--chat"),
+    ],
+)
+def test_against_refuses_a_flag_that_no_record_uses(given: dict[str, Any], flag: str) -> None:
+    """Of a single stream of tensors; not where the flags ask for a scenario that uses it, or the base is one."""
+    record = fake_run("r", [np.full(20, 1_000_000)]).record
+    with pytest.raises(InputError, match=f"{flag} has no effect"):
+        refuse_unused(given, [record])
+    staged = replace(record, plan=replace(record.plan, scenario=Scenario("end-to-end")))
+    refuse_unused({"pipeline_inputs": ("photos",)}, [record, staged])
+    refuse_unused({"pipeline_inputs": ("photos",), "pipeline": "detection"}, [record])

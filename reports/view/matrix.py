@@ -210,7 +210,8 @@ def _weights(subject: Subject) -> str:
 
 def _shows(task: str, scenario: Scenario) -> tuple[str, str]:
     """What the numbers of a matrix are, and what its bars are."""
-    kind = "latency" if not kind_of(scenario).open_loop else scenario.name
+    own = kind_of(scenario).open_loop or kind_of(scenario).staged
+    kind = scenario.name if own else "latency"
     if task == "text_generation":
         kind = scenario.name if scenario.name in OF_TEXT else "text"
     elif kind_of(scenario).overlapping:

@@ -68,6 +68,8 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ``open_loop``: each query is due at a given moment, however late earlier answers are, and latency counts from it.
     ``lasting``: the parameter with the minutes that one process measures, whatever the preset says; ``""``: as long as
     the preset says. A kind with it has one process unless another number is asked for.
+    ``idling``: the parameters with the idle times before a query, in ms, and with how often each of them comes, both
+    whatever the preset says; ``()``: a process does not idle.
     ``rounds``: queries come in rounds of one for each point in order; the times of whole rounds, in the role
     ``round_ns``, say when enough was measured. ``each``: a parameter that is one of its words; where it is not given,
     each of them is a run of its own.
@@ -87,6 +89,7 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     staged: bool = False
     open_loop: bool = False
     lasting: str = ""
+    idling: tuple[str, ...] = ()
     rounds: bool = False
     each: str = ""
 

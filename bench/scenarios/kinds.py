@@ -219,6 +219,7 @@ KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
                 emulator=False,
                 axis=Axis(name="idle", unit="ms", parameter="idle_ms", zero=True),
                 curves=("latency_p50_ns", "wake_ratio", "waking_ns", "cpu_seconds_per_second"),
+                idling=(IDLE.name, WAKES.name),
             ),
             ScenarioKind(
                 name="batch",

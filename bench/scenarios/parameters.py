@@ -72,7 +72,7 @@ def _number(origin: Sentence | str, parameter: Parameter, text: str) -> int | fl
         value = int(number) if number.lstrip("+-").isdecimal() and len(number) <= 20 else float(number)
         seconds = SECONDS[suffix] if suffix else None
     except (ValueError, KeyError):
-        raise InputError(_expected(origin, parameter, text)) from None
+        raise InputError(_expected(origin, parameter, text), _bounds(parameter)) from None
     if seconds is None or suffix == parameter.unit:
         return value
     converted = value * seconds / SECONDS[parameter.unit]
@@ -89,13 +89,27 @@ def _expected(origin: Sentence | str, parameter: Parameter, text: str) -> Senten
     return sentence("scenario.expected_number_not", origin=origin, text=text)
 
 
+def _bounds(parameter: Parameter) -> Sentence:
+    """What may be written instead."""
+    known = {"name": parameter.short or parameter.name, "least": parameter.least, "most": parameter.most}
+    if parameter.words:
+        return sentence("scenario.bounds_or_words", words=list(parameter.words), **known)
+    return sentence("scenario.bounds", **known)
+
+
 def check(origin: Sentence | str, parameter: Parameter, value: object) -> None:
     """Raise ``InputError`` for a value that the parameter cannot have."""
     if not parameter.many:
         _check_item(origin, parameter, value)
         return
-    if not isinstance(value, tuple) or not 1 <= len(value) <= LONGEST_LIST or len({*value}) != len(value):
+    if not isinstance(value, tuple) or not 1 <= len(value) <= LONGEST_LIST:
         raise InputError(sentence("scenario.not_a_list", origin=origin, name=parameter.name, most=LONGEST_LIST))
+    twice = next((one for index, one in enumerate(value) if one in value[:index]), None)
+    if twice is not None:
+        raise InputError(
+            sentence("scenario.value_twice", origin=origin, name=parameter.name, value=text_of(twice)),
+            sentence("scenario.give_once"),
+        )
     for one in value:
         _check_item(origin, parameter, one)
 
@@ -107,7 +121,8 @@ def _check_item(origin: Sentence | str, parameter: Parameter, value: object) -> 
     if not parameter.numeric:
         raise UnknownName(sentence("scenario.value_of", name=name), text_of(value), parameter.words)
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise InputError(_expected(sentence("scenario.item", origin=origin, name=name), parameter, text_of(value)))
+        told = _expected(sentence("scenario.item", origin=origin, name=name), parameter, text_of(value))
+        raise InputError(told, _bounds(parameter))
     if not math.isfinite(value) or (parameter.whole and value != int(value)):
         code = "scenario.not_a_whole_number" if parameter.whole else "scenario.not_a_finite_number"
         raise InputError(sentence(code, origin=origin, name=name, value=value))

@@ -66,7 +66,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "plan.scenario": {"checked": "name prompt_tokens generate_tokens lanes depth_tokens compile_cache parameters"},
         "plan.scenario.kind": {
             "seen": "name summary tasks intent leading percentile emulator samples curves staged open_loop lasting "
-            "rounds each"
+            "idling rounds each"
         },
         "plan.scenario.kind.axis": {"seen": "name unit of parameter zero"},
         "plan.scenario.kind.parameters[]": {

@@ -8,6 +8,7 @@ from bench.record.record import Repeat
 from bench.record.samples import IDLE_ROLES
 from bench.scenarios.axes import MOST_POINTS, axis_of, points_of
 from bench.scenarios.idling import idles
+from bench.scenarios.kinds import kind_of
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
@@ -54,11 +55,12 @@ def _idling(held: "Samples", scenario: Scenario) -> Iterator[Sentence | str]:
     if missing:
         yield sentence("store.idle_missing", role=missing[0], scenario=scenario.name)
         return
-    point, idle_ns, wakes = held["point"], held["idle_ns"], int(scenario.number("wakes"))
+    idle, times = kind_of(scenario).idling
+    point, idle_ns, wakes = held["point"], held["idle_ns"], int(scenario.number(times))
     warm = idle_ns[point == 0]
     if len(warm) and warm.max() > 0:
         yield sentence("store.idle_before_warm", idle_ns=int(warm.max()))
-    for index, asked_ms in enumerate(scenario.numbers("idle_ms"), 1):
+    for index, asked_ms in enumerate(scenario.numbers(idle), 1):
         asked_ns, after_ns = round(1e6 * asked_ms), idle_ns[point == index]
         if len(after_ns) != wakes:
             yield sentence("store.idle_queries", queries=len(after_ns), idle_ns=asked_ns, wakes=wakes)

@@ -35,11 +35,13 @@ def jitter_ns(latency_ns: Samples) -> float | None:
 
 class Begun(Struct, frozen=True):
     """How the queries of a process were begun. ``late_ns`` [n]: after each was due and a lane was free; ``waited`` [n]:
-    whether it was due before a lane was free; ``service_ns`` [n]: from its beginning until it was done."""
+    whether it was due before a lane was free; ``service_ns`` [n]: from its beginning until it was done; ``latency_ns``
+    [n]: since it was due."""
 
     late_ns: Samples
     waited: Samples
     service_ns: Samples
+    latency_ns: Samples
 
 
 def begun(due_ns: Samples, start_ns: Samples, latency_ns: Samples, lanes: int) -> Begun:
@@ -50,4 +52,4 @@ def begun(due_ns: Samples, start_ns: Samples, latency_ns: Samples, lanes: int) -
     if len(done) > lanes:
         free[lanes:] = np.sort(done)[: len(done) - lanes]
     waited = free > due_ns
-    return Begun(start_ns - np.maximum(due_ns, free), waited, done - start_ns)
+    return Begun(start_ns - np.maximum(due_ns, free), waited, done - start_ns, latency_ns)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bench.analysis.run_processes import Process, TimedRun
 
 LATE_SHARE = 0.1  # of the bound: a query begun later than this by the harness may miss the bound because of it
+TIMED_TO_NS = 100_000  # arrivals; what lies below is judged by whether the bound was missed because of it
 LATE_QUERIES = 0.01  # more of them would show in a p99
 OVERHEAD_SHARE = 0.1  # of the time that a query takes: between two queries that wait for a lane
 
@@ -24,13 +25,21 @@ def _load_not_generated(run: "TimedRun") -> Reason | None:
     bound, found = bound_ns(run.record.plan.scenario), _begun(run)
     if bound is None or not found:
         return None
-    allowed = LATE_SHARE * bound
+    allowed = max(LATE_SHARE * bound, TIMED_TO_NS)
     late, queries = sum(int((one.late_ns > allowed).sum()) for one in found), sum(len(one.late_ns) for one in found)
+    missed = sum(int(((one.latency_ns > bound) & (one.latency_ns - one.late_ns <= bound)).sum()) for one in found)
     if late > max(1, LATE_QUERIES * queries):
         figures = {"queries_begun_late": late, "queries": queries, "allowed_ns": round(allowed)}
         worst = max(int(one.late_ns.max()) for one in found)
         message = sentence("verdict.load_not_generated", share=late / queries, worst_ns=worst, **figures)
         return reason("load_not_generated", message, {**figures, "worst_ns": worst})
+    if missed > max(1, LATE_QUERIES * queries):
+        figures = {"queries_missed": missed, "queries": queries, "bound_ns": bound}
+        worst = max(int(one.late_ns.max()) for one in found)
+        shown = {"missed": missed, "queries": queries, "bound_ns": bound, "worst_ns": worst}
+        message = sentence("verdict.load_not_generated.missed", share=missed / queries, **shown)
+        remedy = sentence("verdict.load_not_generated.missed_remedy")
+        return reason("load_not_generated", message, {**figures, "worst_ns": worst}, remedy=remedy)
     return _overhead(found)
 
 
@@ -124,7 +133,8 @@ def _no_rate(run: "TimedRun") -> Reason | None:
     lowest = min(one.rate_per_s for attempts in without for one in attempts)
     figures = {"processes_without": len(without), "processes": len(each), "lowest_rate_per_s": lowest}
     figures |= {"percentile": percentile, "bound_ns": bound}
-    return reason("deadline_missed", sentence("verdict.deadline_missed.no_rate", **figures), figures)
+    remedy = sentence("verdict.deadline_missed.remedy_searched")
+    return reason("deadline_missed", sentence("verdict.deadline_missed.no_rate", **figures), figures, remedy=remedy)
 
 
 OPEN_LOOP_CHECKS: Mapping[str, Callable[["TimedRun"], Reason | None]] = MappingProxyType(

@@ -11,7 +11,7 @@ from bench.analysis.verdict.codes import reason
 from bench.record.record import Reason, RecordedRun
 from bench.scenarios.axes import mixes_points
 from bench.scenarios.kinds import kind_of
-from bench.scenarios.open_loops import is_searched
+from bench.scenarios.open_loops import bound_percentile, is_searched
 from bench.scenarios.text import turns_of, users_of
 from bench.stats.convergence import asks_convergence, width_of
 from bench.stats.speed_up import speed_up
@@ -53,7 +53,7 @@ def _too_few_samples(run: "TimedRun") -> Reason | None:
 def _not_converged(run: "TimedRun") -> Reason | None:
     rule = run.record.plan.rule
     if is_searched(run.record.plan.scenario):
-        return _not_settled(run, "verdict.not_converged.rate")
+        return _rate_not_known(run)
     if not asks_convergence(rule) or _mixes_points(run) or kind_of(run.record.plan.scenario).open_loop:
         return None
     if kind_of(run.record.plan.scenario).overlapping:
@@ -105,6 +105,41 @@ def _not_settled(run: "TimedRun", told: str) -> Reason | None:
         sentence(told, restless=restless, repeats=len(known), precision=precision),
         {"repeats_not_converged": restless, "repeats": len(known), "precision": precision},
         invalidates=not _figure_stands(run, restless, len(known)),
+    )
+
+
+def _rate_not_known(run: "TimedRun") -> Reason | None:
+    """Searches that ended before their process knew the rate. The interval between processes has all that each one's
+    rate is uncertain by, so that the run is invalid only where a process has no estimate, or this interval is none or
+    too wide for a decision."""
+    from bench.analysis.open_loops.attempts import OF_ONE_PROCESS, is_bracketed
+    from bench.analysis.run_processes import processes_of
+    from bench.stats.variance import known_to
+
+    record, figures = run.record, _process_figures(run)
+    known = [repeat.converged for repeat in record.repeats if repeat.converged is not None]
+    if all(known):
+        return None
+    percentile = bound_percentile(record.plan.scenario) or 0.0
+    searches = [one.attempts for one in processes_of(record.repeats, run.samples, record.plan.scenario).each]
+    bounds = sum(not is_bracketed(attempts, percentile) for attempts in searches if attempts)
+    reach = known_to(figures) if len(figures) > 2 and not bounds else None
+    restless, each = known.count(False), OF_ONE_PROCESS * record.plan.rule.precision
+    shared = {"restless": restless, "repeats": len(known), "precision": each}
+    message = sentence("verdict.not_converged.rate", **shared)
+    if bounds:
+        message = sentence("verdict.not_converged.rate_bound", bounds=bounds, **shared)
+    return reason(
+        "not_converged",
+        message,
+        {
+            "repeats_not_converged": restless,
+            "repeats_without_estimate": bounds,
+            "repeats": len(known),
+            "precision": record.plan.rule.precision,
+            **({} if reach is None else {"known_to": reach}),
+        },
+        invalidates=reach is None or reach > DISAGREE_INVALID,
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from bench.measure.open_loop.line import Drop, Line
-from bench.measure.open_loop.pace import Wait, real_wait
+from bench.measure.open_loop.pace import Wait, exact_timers, real_wait
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +82,8 @@ def play_open_loop(
 
     def drive(call: Call, seen: _Served) -> None:
         try:
-            _serve(call, line, seen, over, clock, wait)
+            with exact_timers():
+                _serve(call, line, seen, over, clock, wait)
         except BaseException as error:
             errors.append(error)
             line.end(begin_ns)

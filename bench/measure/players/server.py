@@ -16,7 +16,7 @@ from bench.errors import RunFailure
 from bench.measure.open_loop.arrivals import poisson_ns
 from bench.measure.open_loop.loop import Call, Clock, Limit, Played, play_open_loop
 from bench.measure.open_loop.pace import Wait, real_wait
-from bench.measure.open_loop.search import search
+from bench.measure.open_loop.search import Goal, next_trial, step_of
 from bench.measure.open_loop.steady import EXTENDED, NS_PER_S, steady_of, warmed_up, window_queries
 from bench.measure.stage import Stage, Steady
 from bench.record.energy import RepeatEnergy
@@ -30,8 +30,12 @@ if TYPE_CHECKING:
     from bench.analysis.open_loops.attempts import Attempt
 
 BUSY = 0.6  # of the time: where the search begins
-ATTEMPTS = 10  # of one attempt fit into the rule's maximum time
+SHORT, LONG = 10, 2
+"""The rule's maximum time over that of an attempt, before and after the rate is known roughly."""
 LATE_ALLOWED = 1  # in the shortest attempt, as in ``MIN_SAMPLES``: a rate does not fail by a single late query
+HOPELESS, LEAST_HOPELESS = 5, 10
+"""So many times as many late queries as are allowed, and at least so many, end an attempt."""
+SEEDS_APART = 1 << 16  # between attempts; processes are 1 apart
 
 
 class Timing(Struct, frozen=True):
@@ -58,16 +62,19 @@ def play_server(stage: Stage, clock: Clock = perf_counter_ns, wait: Wait = real_
         if rate is None:
             return _searched(stage, lanes, warmup, warm, timing)
         queries = window_queries(stage.rule, rate, _fewest(stage))
-        tried = _play(stage, lanes, rate, queries, None, timing)
+        tried = _play(stage, lanes, (rate, queries, stage.seed), None, timing)
         stage.watched.clocks.look()
     return steady_of(tried.played, warmup, warm, tried.energy, len(lanes))
 
 
-def _play(stage: Stage, lanes: Sequence[Call], rate: float, queries: int, limit: Limit | None, timing: Timing) -> Tried:
-    due_ns = poisson_ns(rate, queries, stage.seed)
+def _play(
+    stage: Stage, lanes: Sequence[Call], load: tuple[float, int, int], limit: Limit | None, timing: Timing
+) -> Tried:
+    """``load``: rate, queries and seed."""
+    due_ns = poisson_ns(*load)
     stage.watched.meter.start()
     played = play_open_loop(lanes, due_ns, limit=limit, clock=timing.clock, wait=timing.wait)
-    return Tried(rate, played, stage.watched.meter.stop(len(played.done_ns)))
+    return Tried(load[0], played, stage.watched.meter.stop(len(played.done_ns)))
 
 
 def _fewest(stage: Stage) -> int:
@@ -76,39 +83,27 @@ def _fewest(stage: Stage) -> int:
     return early_stopping_queries(LATE_ALLOWED, float(stage.scenario.number(PERCENTILE.name)))
 
 
-def attempt_queries(rule: StoppingRule, rate_per_s: float, fewest: int) -> int:
-    """How many queries an attempt at that rate has."""
-    fit = int(rate_per_s * rule.max_duration_ns / ATTEMPTS / NS_PER_S)
-    return max(fewest, min(fit, rule.max_queries // ATTEMPTS))
-
-
 def _searched(stage: Stage, lanes: Sequence[Call], warmup: Timeline, warm: bool, timing: Timing) -> Steady:
-    """The search: the steady state is the attempt at the largest rate; where no rate held, at the lowest."""
+    """The search, and as the steady state its attempt near the largest rate; where no rate held, that at the lowest."""
     import numpy as np
 
-    from bench.analysis.open_loops.attempts import THOUSANDTHS, kept_attempt, resolution, search_settled
-    from bench.stats.percentiles import early_stopping_most_late
+    from bench.analysis.open_loops.attempts import THOUSANDTHS, counted, kept_attempt, search_settled
 
-    rule, fewest = stage.rule, _fewest(stage)
-    percentile, bound_ns = float(stage.scenario.number(PERCENTILE.name)), _bound_ns(stage)
+    rule, bound_ns, tried = stage.rule, _bound_ns(stage), list[Tried]()
     expected = BUSY * len(lanes) * NS_PER_S / max(1.0, median(warmup.latency_ns().tolist()))
-    refuse_too_long(rule, expected, fewest, percentile)
-    began_ns, tried = timing.clock(), list[Tried]()
-
-    def held(rate: float) -> bool | None:
-        queries = attempt_queries(rule, rate, fewest)
-        left_ns = EXTENDED * rule.max_duration_ns - (timing.clock() - began_ns)
-        if tried and queries / rate * NS_PER_S > left_ns:
-            return None
-        limit = Limit(bound_ns, early_stopping_most_late(queries, percentile))
-        tried.append(_play(stage, lanes, rate, queries, limit, timing))
+    goal = goal_of(rule, float(stage.scenario.number(PERCENTILE.name)), expected, _fewest(stage))
+    refuse_too_long(rule, expected, goal.fewest, goal.percentile)
+    ends_ns, attempts = timing.clock() + EXTENDED * rule.max_duration_ns, list["Attempt"]()
+    while sum(one.queries for one in attempts) < rule.max_queries and (trial := next_trial(attempts, goal)) is not None:
+        queries = min(trial.queries, int((ends_ns - timing.clock()) * trial.rate_per_s / NS_PER_S))
+        if queries < trial.fewest and tried:
+            break
+        load = trial.rate_per_s, max(queries, trial.fewest), stage.seed + len(tried) * SEEDS_APART
+        tried.append(_play(stage, lanes, load, Limit(bound_ns, most_late(load[1], goal.percentile)), timing))
+        attempts.append(counted(trial.rate_per_s, tried[-1].played.latency_ns > bound_ns))
         stage.watched.clocks.look()
-        return _attempt(tried[-1], bound_ns).holds(percentile)
-
-    search(held, expected, resolution(rule.precision))
-    attempts = [_attempt(one, bound_ns) for one in tried]
-    best = tried[kept_attempt(attempts, percentile) or 0]
-    settled = search_settled(attempts, percentile, rule.precision)
+    best = tried[kept_attempt(attempts, goal.percentile) or 0]
+    settled = search_settled(attempts, goal.percentile, rule.precision)
     beside = {
         "attempt_latency_ns": np.concatenate([one.played.latency_ns for one in tried]),
         "attempt_point": np.repeat(np.arange(len(tried)), [len(one.played.due_ns) for one in tried]).astype(np.int64),
@@ -117,15 +112,22 @@ def _searched(stage: Stage, lanes: Sequence[Call], warmup: Timeline, warm: bool,
     return steady_of(best.played, warmup, warm, best.energy, len(lanes), beside, settled)
 
 
+def goal_of(rule: StoppingRule, percentile: float, expected_per_s: float, fewest: int) -> Goal:
+    """What a search under the rule looks for. ``fewest``: queries that the percentile needs."""
+    lasts_s = rule.max_duration_ns / NS_PER_S
+    most = max(2 * fewest, rule.max_queries // SHORT)
+    first = step_of(expected_per_s)
+    return Goal(percentile, rule.precision, first, fewest, most, lasts_s / SHORT, lasts_s / LONG)
+
+
+def most_late(queries: int, percentile: float) -> int:
+    """After more late queries than this an attempt ends: its rate is far too large."""
+    allowed = 1 - percentile / 100
+    return max(LEAST_HOPELESS, round(queries * min(HOPELESS * allowed, (1 + allowed) / 2)))
+
+
 def _bound_ns(stage: Stage) -> int:
     return round(stage.scenario.number(BOUND.name) * NS_PER_MS)
-
-
-def _attempt(tried: Tried, bound_ns: int) -> "Attempt":
-    from bench.analysis.open_loops.attempts import Attempt
-
-    latency_ns = tried.played.latency_ns
-    return Attempt(tried.rate_per_s, len(latency_ns), int((latency_ns > bound_ns).sum()))
 
 
 def refuse_too_long(rule: StoppingRule, expected_per_s: float, fewest: int, percentile: float) -> None:

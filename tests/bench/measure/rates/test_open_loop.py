@@ -1,24 +1,34 @@
 """Open loops on an exact clock: which query a lane takes, from when latency counts, and both scenarios."""
 
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from open_loops import MS, QUIET, SECOND, Device, played, scenario_of, stage_of
+from open_loops import MS, QUICK, QUIET, SECOND, Device, played, scenario_of, stage_of
 
-from bench.analysis.open_loops.attempts import attempts_of, largest_rate
+from bench.analysis.open_loops.attempts import (
+    Attempt,
+    attempts_of,
+    crossing_of,
+    kept_attempt,
+    largest_rate,
+    search_settled,
+)
+from bench.analysis.open_loops.crossing import FEWEST
 from bench.errors import InputError, RunFailure
 from bench.measure.loop import time_queries
 from bench.measure.open_loop.arrivals import poisson_ns, regular_ns
 from bench.measure.open_loop.line import Drop, Line
 from bench.measure.open_loop.loop import LEAD_NS, Limit, play_open_loop
-from bench.measure.open_loop.pace import SPIN_NS, wait_until
-from bench.measure.open_loop.search import HIGHEST, LOWEST, rate_of, search, step_of
-from bench.measure.players.server import attempt_queries, play_server
+from bench.measure.open_loop.pace import NEAR_NS, SPIN_NS, exact_timers, wait_until
+from bench.measure.open_loop.search import HIGHEST, LOWEST, Goal, next_trial, rate_of, step_of
+from bench.measure.players.server import SEEDS_APART, goal_of, play_server
 from bench.scenarios.kinds import KINDS, check_scenario
-from bench.stats.percentiles import early_stopping_most_late, early_stopping_queries
+from bench.stats.percentiles import early_stopping_queries
 from bench.stats.timeline import Timeline
 from bench.testing import FakeClock
 
@@ -121,7 +131,8 @@ def test_several_lanes_serve_in_order_of_arrival() -> None:
 
 
 def test_waiting_sleeps_until_shortly_before_and_then_looks_at_the_clock() -> None:
-    """The sleep ends ``SPIN_NS`` before; a sleep that ends early is followed by another."""
+    """A long sleep ends ``NEAR_NS`` before, a short one ``SPIN_NS`` before; one that ends early is followed by
+    another."""
     clock, slept = FakeClock(), list[float]()
 
     def sleep(seconds: float) -> None:
@@ -130,11 +141,24 @@ def test_waiting_sleeps_until_shortly_before_and_then_looks_at_the_clock() -> No
 
     wait_until(50 * MS, clock, sleep)
     assert 50 * MS <= clock.now_ns < 50 * MS + 1000
-    assert (50 * MS - SPIN_NS) / 1e9 == slept[0]
+    assert (50 * MS - NEAR_NS) / 1e9 == slept[0]
     assert 0 == slept[-1]
     before = len(slept)
     wait_until(10 * MS, clock, sleep)
     assert before == len(slept)
+    exact, parts = FakeClock(), list[float]()
+    wait_until(50 * MS, exact, lambda seconds: (parts.append(seconds), exact.advance(round(seconds * 1e9) or 1000))[0])
+    assert [(50 * MS - NEAR_NS) / 1e9, (NEAR_NS - SPIN_NS) / 1e9, 0] == parts[:3]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="timer slack is Linux'")
+def test_timers_are_exact_only_while_lanes_wait() -> None:
+    """The slack of the thread is what it was before."""
+    slack = Path("/proc/self/timerslack_ns")
+    before = slack.read_text()
+    with exact_timers():
+        assert 1 == int(slack.read_text())
+    assert before == slack.read_text()
 
 
 # ------------------------------------------------------------------------------------------------------- the players
@@ -171,28 +195,37 @@ def test_the_scale_of_rates_has_steps_of_one_percent() -> None:
     assert (step_of(LOWEST), step_of(HIGHEST)) == (step_of(0), step_of(1e9))
 
 
+def goal(expected: float = 200.0, percentile: float = 90) -> Goal:
+    """Of the preset ``quick``."""
+    return goal_of(QUICK, percentile, expected, early_stopping_queries(1, percentile))
+
+
 @pytest.mark.parametrize("largest", [0.5, 3.7, 180, 25_000])
 @pytest.mark.parametrize("expected", [2.0, 200.0])
-def test_the_search_finds_the_last_step_that_holds(largest: float, expected: float) -> None:
-    """From any beginning, in few attempts; never the same rate twice."""
-    tried = list[float]()
-
-    def held(rate: float) -> bool:
-        tried.append(rate)
-        return rate <= largest
-
-    holds, fails = search(held, expected, 0.01)
-    assert holds is not None
-    assert fails is not None
-    assert holds <= largest < fails <= 1.0111 * holds + 0.001
-    assert len({*tried}) == len(tried) <= 20
+def test_the_search_finds_the_rate_at_which_as_many_are_late_as_may_be(largest: float, expected: float) -> None:
+    """From any beginning, in few attempts, where the odds of being late grow with the fifth power of the rate. Attempts
+    become longer, and those of the fit are at and beside the rate."""
+    tried = list[Attempt]()
+    while (trial := next_trial(tried, goal(expected))) is not None:
+        odds = (trial.rate_per_s / largest) ** 5 / 9
+        tried.append(Attempt(trial.rate_per_s, trial.queries, round(trial.queries * odds / (1 + odds))))
+    assert largest_rate(tried, 90) == pytest.approx(largest, rel=0.01)
+    assert search_settled(tried, 90, QUICK.precision)
+    assert len(tried) <= 24
+    near = [one for one in tried if 0.75 < one.rate_per_s / largest < 1.35]
+    assert len(near) >= FEWEST
+    assert near[-1].queries >= min(goal().most, sum(one.queries for one in near[:-1]) // 5)
 
 
 def test_a_search_without_an_answer() -> None:
-    """At the lowest rate that never holds, at the highest that always does, and where time is up."""
-    assert (None, LOWEST) == (search(lambda rate: False, 10, 0.01)[0], pytest.approx(0.1, rel=0.02))
-    assert search(lambda rate: True, 10, 0.01)[1] is None
-    assert (None, None) == search(lambda rate: None, 10, 0.01)
+    """At the lowest rate that never holds and the highest that always does it ends, and nothing is settled."""
+    for late, end in ((1.0, LOWEST), (0.0, HIGHEST)):
+        tried = list[Attempt]()
+        while (trial := next_trial(tried, goal())) is not None:
+            tried.append(Attempt(trial.rate_per_s, trial.queries, round(late * trial.queries)))
+        assert end == pytest.approx(tried[-1].rate_per_s, rel=0.02)
+        assert not search_settled(tried, 90, 1.0)
+        assert crossing_of(tried, 90) is None
 
 
 def queue_of(service_ns: int, rate: float, queries: int, seed: int) -> np.ndarray:
@@ -205,24 +238,24 @@ def queue_of(service_ns: int, rate: float, queries: int, seed: int) -> np.ndarra
     return np.array(found)
 
 
-@pytest.mark.parametrize("percentile", [90, 99])
-def test_the_largest_rate_is_that_of_the_queue(percentile: int) -> None:
-    """A device of 5 ms and a bound of 20 ms: the rate that is found holds by LoadGen's rule in the exact queue with the
-    same arrivals, and the next step does not. The steady state is the attempt at that rate."""
-    rule = replace(QUIET, precision=0.01, max_duration_ns=10 * SECOND)
+@pytest.mark.parametrize(("percentile", "exact"), [(90, 138.8), (99, 92.5)])
+def test_a_search_plays_the_exact_queue(percentile: int, exact: float) -> None:
+    """A device of 5 ms and a bound of 20 ms. The steady state is an attempt near the largest rate, with the latencies
+    of the exact queue, and each attempt has arrivals of its own."""
+    rule = replace(QUIET, max_duration_ns=5 * SECOND)
     found = played(Device([5 * MS]), f"server:rate=auto,latency=20ms,percentile={percentile}", rule, seed=7)
     arrays = found.arrays
     attempts = attempts_of(arrays["axis_thousandths"], arrays["attempt_point"], arrays["attempt_latency_ns"], 20 * MS)
-    largest = largest_rate(attempts, percentile)
-    assert largest is not None
-    best = next(one for one in attempts if one.rate_per_s == largest)
-    exact = queue_of(5 * MS, largest, best.queries, seed=7)
-    assert exact.tolist() == arrays["latency_ns"].tolist()
-    above = rate_of(step_of(largest * 1.005) + 1)
-    queries = attempt_queries(rule, above, early_stopping_queries(1, percentile))
-    late = int((queue_of(5 * MS, above, queries, seed=7) > 20 * MS).sum())
-    assert late > early_stopping_most_late(queries, percentile)
-    assert found.converged is True
+    largest, kept = largest_rate(attempts, percentile), kept_attempt(attempts, percentile)
+    assert largest == pytest.approx(exact, rel=0.15)
+    assert kept is not None
+    assert attempts[kept].rate_per_s == pytest.approx(largest, rel=0.1)
+    for index in (0, kept):
+        latency = arrays["attempt_latency_ns"][arrays["attempt_point"] == index]
+        of = attempts[index].rate_per_s, len(latency), 7 + index * SEEDS_APART
+        assert queue_of(5 * MS, *of).tolist() == latency.tolist()
+    assert latency.tolist() == arrays["latency_ns"].tolist()
+    assert found.converged is search_settled(attempts, percentile, rule.precision)
 
 
 def test_no_rate_holds_a_bound_that_one_query_breaks() -> None:
@@ -233,8 +266,8 @@ def test_no_rate_holds_a_bound_that_one_query_breaks() -> None:
         found.arrays["axis_thousandths"], found.arrays["attempt_point"], found.arrays["attempt_latency_ns"], MS
     )
     assert largest_rate(attempts, 90) is None
-    lowest = int(np.argmin(rates))
-    assert len(found.arrays["latency_ns"]) == attempts[lowest].queries < 64
+    assert len(rates) == len(attempts)
+    assert len(found.arrays["latency_ns"]) < 64
     assert found.converged is False
 
 

@@ -10,7 +10,7 @@ from bench.contracts import Channel, Device, Sensor, TargetFacts
 from bench.errors import OdbError
 from bench.jobs import Failed
 from bench.plugins import Catalog, load
-from bench.process.probe import ProbeJob
+from bench.process.probe import EVERY, ProbeJob
 from bench.process.supervisor import run_job
 from bench.scratch import scratch_folder, sweep
 
@@ -39,7 +39,7 @@ def _probe(catalog: Catalog, workspace: Path, name: str, devices: tuple[str, ...
     answer = run_job(ProbeJob(ref, devices), Path(tempfile.mkdtemp(dir=workspace)), PROBE_SECONDS).answer
     if not isinstance(answer, Failed):
         return answer
-    names = [device for device in devices if device] or ["?"]
+    names = [device for device in devices if device not in ("", EVERY)] or ["?"]
     broken = tuple(Device(d, False, reason=answer.failure.sentence, remedy=answer.failure.advice) for d in names)
     return TargetFacts(broken, {}, (), (), {})
 

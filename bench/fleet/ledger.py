@@ -4,7 +4,7 @@ Lines are only added, so that what a killed client knew is known to the next: wh
 has begun which. Lines that a killed client wrote in part are left out as they are read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Literal
@@ -20,6 +20,7 @@ LEDGER = "fleet.jsonl"
 Kind = Literal["plan", "sent", "began", "fetched", "acknowledged", "refused", "lost", "left_out"]
 DONE = ("fetched", "acknowledged")
 UNDER_WAY = ("sent", "began")
+SAID_ONCE = ("plan", "left_out")
 
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -51,15 +52,31 @@ class Standing(Struct):
     record: str = ""
 
 
+def under_way(standings: Mapping[str, Standing]) -> dict[str, set[str]]:
+    """Device -> the orders that were sent to it, and of which nothing was heard since."""
+    found: dict[str, set[str]] = {}
+    for order, standing in standings.items():
+        if standing.last in UNDER_WAY:
+            found.setdefault(standing.device, set()).add(order)
+    return found
+
+
+def standings_of(path: Path) -> dict[str, Standing]:
+    """How the orders of a ledger stand. Raises ``InputError`` where it cannot be read."""
+    standings: dict[str, Standing] = {}
+    for line in read_ledger(path):
+        _take(standings, line)
+    return standings
+
+
 class Ledger:
     """The ledger at ``path``, opened to add to it. Raises ``InputError`` where it cannot be written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.standings: dict[str, Standing] = {}
-        self._told: set[Line] = set()
-        for line in read_ledger(path):
-            self._take(line)
+        self.standings = standings_of(path)
+        told = (line for line in read_ledger(path) if line.kind in SAID_ONCE)
+        self._told = {msgspec.structs.replace(line, utc="") for line in told}
         try:
             self._file: IO[bytes] = path.open("ab")
             if path.stat().st_size and not _ends_a_line(path):
@@ -77,7 +94,7 @@ class Ledger:
     def add(self, line: Line) -> None:
         """Add ``line`` with the time, and hand it to the system: a client that is killed afterwards has written it. A
         plan, and what is left out, is not told twice. Raises ``InputError`` where the disk is full."""
-        if line.kind in ("plan", "left_out"):
+        if line.kind in SAID_ONCE:
             if line in self._told:
                 return
             self._told.add(line)
@@ -90,32 +107,23 @@ class Ledger:
                 sentence("store.not_written", path=self._path, strerror=error.strerror),
                 sentence("store.free_space_choose_another_folder"),
             ) from None
-        self._take(stamped)
+        _take(self.standings, stamped)
 
     def standing(self, order: str) -> Standing:
         """Of the order with that id."""
         return self.standings.get(order) or Standing()
 
-    def under_way(self) -> dict[str, set[str]]:
-        """Device -> the orders that were sent to it, and of which nothing was heard since."""
-        found: dict[str, set[str]] = {}
-        for order, standing in self.standings.items():
-            if standing.last in UNDER_WAY:
-                found.setdefault(standing.device, set()).add(order)
-        return found
 
-    def _take(self, line: Line) -> None:
-        if line.kind in ("plan", "left_out"):
-            self._told.add(msgspec.structs.replace(line, utc=""))
-        if not line.order or line.kind == "plan":
-            return
-        standing = self.standings.setdefault(line.order, Standing())
-        if standing.last in DONE and line.kind not in DONE:
-            return
-        standing.line = line
-        standing.last, standing.device = line.kind, line.device or standing.device
-        standing.begun = line.kind == "began" or (standing.begun and line.kind == "sent")
-        standing.record = line.record or standing.record
+def _take(standings: dict[str, Standing], line: Line) -> None:
+    if not line.order or line.kind == "plan":
+        return
+    standing = standings.setdefault(line.order, Standing())
+    if standing.last in DONE and line.kind not in DONE:
+        return
+    standing.line = line
+    standing.last, standing.device = line.kind, line.device or standing.device
+    standing.begun = line.kind == "began" or (standing.begun and line.kind == "sent")
+    standing.record = line.record or standing.record
 
 
 def read_ledger(path: Path) -> Iterator[Line]:

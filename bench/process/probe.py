@@ -9,9 +9,12 @@ from bench.machine.emulation import emulation
 from bench.plugins import load
 from bench.suite.untrusted import safe_options
 
+EVERY = "*"
+
 
 class ProbeJob(Job[TargetFacts], frozen=True):
-    """Which devices does the target have, and which options do the named ones take? ``""`` names the default ones."""
+    """Which devices does the target have, and which options do the named ones take? ``""`` names the default ones,
+    ``EVERY`` all that can be used."""
 
     devices_with_options: tuple[str, ...] = ()
 
@@ -21,7 +24,8 @@ class ProbeJob(Job[TargetFacts], frozen=True):
         emulated = emulation().emulated is True
         devices = tuple(replace(d, emulated=d.emulated or emulated) for d in target.devices())
         default = [d.name for d in devices if d.usable and d.default]
-        named = [d for name in self.devices_with_options for d in ([name] if name else default)]
+        several = {"": default, EVERY: [d.name for d in devices if d.usable]}
+        named = [d for name in self.devices_with_options for d in several.get(name, [name])]
         options = {device: dict(target.options(device)) for device in named}
         safe = tuple(sorted(safe_options(self.plugin)))
         return TargetFacts(

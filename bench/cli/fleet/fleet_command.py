@@ -10,6 +10,10 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "keys": "fleet.keys_command",
         "scheduler": "fleet.scheduler_command",
         "worker": "fleet.worker_command",
+        "run": "fleet.run_command",
+        "status": "fleet.status_command",
+        "quarantine": "fleet.quarantine_command",
+        "release": "fleet.release_command",
     }
 )
 

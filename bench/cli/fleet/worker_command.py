@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bench.cli.fleet.asked import FleetCommand, insecure_option, keys_option, warn_insecure
+from bench.cli.fleet.asked import FleetCommand, insecure_option, keys_option, scheduler_option, warn_insecure
 from bench.cli.help import FLOAT, option
 from bench.cli.language import lang_option
 from bench.cli.options import plugin_option
@@ -14,7 +14,7 @@ from bench.words import Sentence, sentence
 
 @click.command("worker", cls=FleetCommand, help="cli.help.fleet.worker", epilog="cli.epilog.fleet.worker")
 @lang_option
-@option("--scheduler", required=True, metavar="ADDRESS", help="cli.help.fleet.scheduler_address")
+@scheduler_option
 @keys_option
 @insecure_option
 @option("--name", default=None, help="cli.help.fleet.worker.name")

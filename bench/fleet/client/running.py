@@ -6,13 +6,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from bench.errors import InputError
 from bench.fleet.client.dispatch import Dispatch, Patience
 from bench.fleet.client.fetching import Keeper
 from bench.fleet.client.planning import Asked, FleetPlan, LeftOut, plan_fleet
 from bench.fleet.client.rack import Asked as Device
 from bench.fleet.client.rack import Away, Rack
 from bench.fleet.client.watching import FleetWatcher
-from bench.fleet.ledger import DONE, LEDGER, Ledger, Line
+from bench.fleet.ledger import DONE, LEDGER, Ledger, Line, under_way
 from bench.words import sentence
 
 
@@ -26,8 +27,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 async def planned(rack: Rack, asked: Asked) -> tuple[FleetPlan, list[Device]]:
-    """The plan on the devices that are there, and what they said."""
-    found, silent = await rack.ask(sorted(await rack.names()))
+    """The plan on the devices that are there, and what they said. Raises ``InputError`` where there is none."""
+    names = sorted(await rack.names())
+    if not names:
+        raise InputError(sentence("fleet.client.no_devices"), sentence("fleet.client.no_devices.remedy"))
+    found, silent = await rack.ask(names)
     return _plan(asked, found, silent), found
 
 
@@ -39,7 +43,7 @@ async def measured(
     watcher, patience = watcher or FleetWatcher(), patience or Patience()
     ledger = Ledger(out / LEDGER)
     try:
-        waited = ledger.under_way()
+        waited = under_way(ledger.standings)
         absent = sorted(set(waited) - set(await rack.names()))
         await asyncio.gather(*(_returned(rack, device, watcher, patience) for device in absent))
         plan, _ = await planned(rack, asked)

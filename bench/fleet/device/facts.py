@@ -15,6 +15,7 @@ from bench.execution.probe import probe_targets, temporary_workspace
 from bench.fleet.facts import DeviceFacts
 from bench.machine.environment import capture
 from bench.plugins import Catalog
+from bench.process.probe import EVERY
 from bench.record.record import Environment
 
 NPUS = ("npu", "htp")
@@ -38,7 +39,8 @@ def facts_of(
     """Probes the targets, which takes seconds. ``offered``: the plugins of those that are announced; all without any.
     ``labels``: given by the user; they hold over those that were found."""
     with temporary_workspace() as workspace:
-        targets = probe_targets(catalog, workspace, dict.fromkeys(offered or catalog.names("targets"), ()))
+        names = offered or catalog.names("targets")
+        targets = probe_targets(catalog, workspace, dict.fromkeys(names, (EVERY,)))
     environment = capture(root)
     return DeviceFacts(
         name=name,

@@ -1,0 +1,92 @@
+"""Progress of a fleet at the terminal: what each device does now, and a line for each run that ended. Silent in a
+pipe."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from bench.fleet.client.watching import FleetWatcher
+from bench.printable import clean
+from bench.words import Sentence, say
+
+if TYPE_CHECKING:
+    from bench.fleet.client.planning import FleetOrder, FleetPlan
+    from bench.fleet.ledger import Line
+
+MOST_ROWS = 12
+"""Devices that have a row of their own; the others only count."""
+
+
+@contextmanager
+def progress(stream: TextIO) -> Iterator[FleetWatcher]:
+    """A watcher that draws on ``stream`` if it is a terminal."""
+    if not stream.isatty():
+        yield FleetWatcher()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(file=stream),
+        refresh_per_second=2,
+        transient=True,
+    ) as bar:
+        yield Drawn(bar)
+
+
+class Drawn(FleetWatcher):
+    """A bar of all runs, and a row for each of the first devices that are at work."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._all = bar.add_task(say("cli.fleet.runs"), total=None)
+        self._rows: dict[str, Any] = {}
+
+    def planned(self, plan: "FleetPlan", done: int) -> None:
+        self._bar.update(self._all, total=len(plan.orders), completed=done)
+
+    def sent(self, order: "FleetOrder", device: str) -> None:
+        if device not in self._rows and len(self._rows) < MOST_ROWS:
+            self._rows[device] = self._bar.add_task("", total=1)
+        self._show(device, f"{order.model} {order.target}")
+        if device in self._rows:
+            self._bar.reset(self._rows[device], total=1)
+
+    def step(self, order: "FleetOrder", device: str, text: Sentence | str) -> None:
+        self._show(device, f"{order.model} {order.target}: {text}")
+
+    def fetched(self, order: "FleetOrder", device: str, record: Path) -> None:
+        self._bar.advance(self._all)
+        self._show(device, "")
+        self._say("cli.fleet.fetched", order, device)
+
+    def failed(self, order: "FleetOrder", line: "Line", final: bool) -> None:
+        if final:
+            self._bar.advance(self._all)
+        code = "cli.fleet.refused" if line.kind == "refused" else "cli.fleet.lost"
+        self._say(code, order, line.device, reason=clean(str(line.reason)))
+
+    def away(self, device: str) -> None:
+        self._print(say("cli.fleet.away", device=clean(device)))
+
+    def back(self, device: str) -> None:
+        self._print(say("cli.fleet.back", device=clean(device)))
+
+    def barred(self, device: str, reason: Sentence | str) -> None:
+        self._print(say("cli.fleet.barred", device=clean(device), reason=clean(str(reason))))
+
+    def _show(self, device: str, text: str) -> None:
+        if device in self._rows:
+            self._bar.update(self._rows[device], description=f"{clean(device)}: {clean(text)}")
+
+    def _say(self, code: str, order: "FleetOrder", device: str, **more: str) -> None:
+        what = " ".join(clean(text) for text in (order.model, order.target, order.scenario))
+        self._print(say(code, what=what, device=clean(device), **more))
+
+    def _print(self, text: str) -> None:
+        self._bar.console.print(text, markup=False, highlight=False)

@@ -1,0 +1,188 @@
+"""Plans, outcomes and devices of a fleet, as people and scripts read them."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.cli.options import console, echo_json
+from bench.printable import clean
+from bench.words import say, speaking
+
+if TYPE_CHECKING:
+    from bench.fleet.client.planning import FleetOrder, FleetPlan, LeftOut
+    from bench.fleet.client.rack import Asked
+    from bench.fleet.client.running import Outcome
+    from bench.fleet.ledger import Line
+    from bench.record.record import Record
+
+MOST_NAMES = 3
+
+
+def print_plan(plan: "FleetPlan", as_json: bool) -> None:
+    """The orders with their devices, then what is left out and why."""
+    from rich.table import Table
+
+    if as_json:
+        with speaking("en"):
+            rows = [_order(one) for one in plan.orders]
+            gaps = [_left_out(one) for one in plan.left_out]
+        echo_json({"orders": rows, "left_out": gaps})
+        return
+    names = ("device", "model", "target", "scenario")
+    table = Table(*(say(f"cli.column.{name}") for name in names), box=None, pad_edge=False)
+    for one in plan.orders:
+        table.add_row(_devices(one), *(clean(text) for text in (one.model, one.target, one.scenario)))
+    if plan.orders:
+        console().print(table)
+    print_left_out(plan, err=False)
+    devices = {name for one in plan.orders for name in one.devices}
+    click.echo("\n" + say("cli.fleet.plan", runs=len(plan.orders), devices=len(devices)))
+
+
+def print_left_out(plan: "FleetPlan", err: bool = True) -> None:
+    """Each reason once, with the devices and runs that it holds for."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for gap in plan.left_out:
+        what = " ".join(clean(text) for text in (gap.device, gap.model, gap.target, gap.scenario) if text)
+        told.setdefault((clean(str(gap.reason)), clean(str(gap.remedy))), []).append(what)
+    for (reason, remedy), whats in told.items():
+        click.echo(say("cli.fleet.left_out", what=_few(whats), reason=reason), err=err)
+        _print_remedy(remedy, err)
+
+
+def print_failed(outcome: "Outcome") -> None:
+    """The orders without a record, on stderr."""
+    named = {one.id: one for one in outcome.plan.orders}
+    for line in outcome.failed:
+        order = named[line.order]
+        what = f"{clean(order.model)} {clean(order.target)} {clean(order.scenario)}"
+        code = "cli.fleet.refused" if line.kind == "refused" else "cli.fleet.lost"
+        click.echo(say(code, what=what, device=clean(line.device) or "–", reason=clean(str(line.reason))), err=True)
+        _print_remedy(clean(str(line.remedy)), True)
+
+
+def for_scripts(outcome: "Outcome", records: "Sequence[Record]") -> dict[str, Any]:
+    """The outcome as plain data, the same in every language."""
+    failed: Mapping[str, Line] = {line.order: line for line in outcome.failed}
+    with speaking("en"):
+        lines = [
+            {"order": line.order, "device": line.device, "state": line.kind, **_why(line)} for line in failed.values()
+        ]
+        return {
+            "orders": [_order(one) for one in outcome.plan.orders],
+            "records": records,
+            "failed": lines,
+            "left_out": [_left_out(one) for one in outcome.plan.left_out],
+        }
+
+
+def device_for_scripts(one: "Asked", queued: Sequence[str]) -> dict[str, Any]:
+    """A device as plain data."""
+    running = one.state.running
+    with speaking("en"):
+        return {
+            "device": one.facts.name,
+            "labels": one.facts.labels,
+            "targets": [
+                f"{plugin}:{device.name}"
+                for plugin, facts in sorted(one.facts.targets.items())
+                for device in facts.devices
+                if device.usable
+            ],
+            "versions": one.facts.versions,
+            "running": None
+            if running is None
+            else {
+                "order": running.order,
+                "model": running.model,
+                "target": running.target,
+                "scenario": running.scenario,
+                "seconds": round(running_seconds(one), 1),
+                "step": str(running.step),
+            },
+            "queued": list(queued),
+            "finished": list(one.state.finished),
+            "quarantined": str(one.state.quarantined),
+            "lost_runs": one.state.lost_runs,
+            "clock_off_seconds": round(one.clock_off_s, 3),
+            "free_bytes": one.facts.free_bytes,
+            "cache_bytes": one.facts.cache_bytes,
+            "takes_plugins": one.facts.takes_plugins,
+        }
+
+
+def print_devices(devices: "Sequence[Asked]", queues: Mapping[str, Sequence[str]]) -> None:
+    """One line a device: what it is and what it does."""
+    from rich.table import Table
+
+    names = ("device", "labels", "state", "queue")
+    table = Table(*(say(f"cli.column.{name}") for name in names), box=None, pad_edge=False)
+    for one in devices:
+        labels = " ".join(f"{key}={value}" for key, value in sorted(one.facts.labels.items()) if key in SHOWN_LABELS)
+        table.add_row(clean(one.facts.name), clean(labels), _doing(one), str(len(waiting(one, queues))))
+    console().print(table)
+
+
+SHOWN_LABELS = ("os", "arch", "soc", "npu")
+
+
+def waiting(one: "Asked", queues: Mapping[str, Sequence[str]]) -> list[str]:
+    """The orders that wait for the device, without the one that it carries out."""
+    now = "" if one.state.running is None else one.state.running.order
+    return [order for order in dict.fromkeys(queues.get(one.facts.name, ())) if order != now]
+
+
+def running_seconds(one: "Asked") -> float:
+    """How long the device's run has gone on, by the device's own clock."""
+    running = one.state.running
+    return 0.0 if running is None else max(0.0, (one.facts.utc_ns - running.since_utc_ns) / 1e9)
+
+
+def _doing(one: "Asked") -> str:
+    from bench.cli.terminal.progress import clock_text
+
+    running, parts = one.state.running, []
+    if running is not None:
+        what = " ".join(clean(text) for text in (running.model, running.target, running.scenario) if text)
+        time = clock_text(running_seconds(one))
+        parts.append(say("cli.fleet.state.running", what=what or running.order, time=time))
+    if one.state.quarantined:
+        parts.append(say("cli.fleet.state.quarantined", reason=clean(str(one.state.quarantined))))
+    elif running is None:
+        parts.append(say("cli.fleet.state.free"))
+    if one.state.finished:
+        parts.append(say("cli.fleet.state.finished", count=len(one.state.finished)))
+    return ", ".join(parts)
+
+
+def _devices(order: "FleetOrder") -> str:
+    return clean(order.order.device) or say("cli.fleet.any_of", devices=_few(list(order.devices)))
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(clean(name) for name in names[:MOST_NAMES])
+    return shown if len(names) <= MOST_NAMES else say("cli.fleet.and_more", shown=shown, count=len(names) - MOST_NAMES)
+
+
+def _order(one: "FleetOrder") -> dict[str, Any]:
+    return {
+        "order": one.id,
+        "devices": list(one.devices),
+        "model": one.model,
+        "target": one.target,
+        "scenario": one.scenario,
+    }
+
+
+def _left_out(one: "LeftOut") -> dict[str, Any]:
+    return {"device": one.device, "model": one.model, "target": one.target, "scenario": one.scenario, **_why(one)}
+
+
+def _why(one: "LeftOut | Line") -> dict[str, str]:
+    return {"code": one.code, "reason": str(one.reason), "what_to_do": str(one.remedy)}
+
+
+def _print_remedy(remedy: str, err: bool) -> None:
+    if remedy:
+        click.echo(f"  {say('cli.what_to_do', remedy=remedy)}", err=err)

@@ -1,0 +1,292 @@
+"""A rack reached over Dask: calls and tasks for devices, events from them, and the loss of either end as ``Away``."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from secrets import token_hex
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bench.errors import InputError, OdbError
+from bench.fleet.client.rack import Asked, Away, Declined, Holdings
+from bench.fleet.device import calls
+from bench.fleet.device.task import carry_out
+from bench.fleet.facts import DeviceFacts, DeviceState
+from bench.fleet.orders import TOPIC, Answer, Event, Finished, Order, Refused
+from bench.fleet.security import Party
+from bench.words import Sentence, sentence
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CALL_SECONDS = 60.0
+"""How long a device may take to answer a call."""
+CONNECT_SECONDS = 10.0
+KNOWN_SECONDS = 1.0
+"""How long the scheduler's list of workers is believed."""
+LOOK_SECONDS = 5.0
+"""How often a task that goes on is looked after: whether its device is still the one that was joined."""
+KEY = "odb"
+
+
+class DaskRack:
+    """``async with DaskRack(…) as rack:``. ``scheduler``: its address, ``party``: this end's certificate."""
+
+    def __init__(self, scheduler: str, party: Party) -> None:
+        self._scheduler, self._party = scheduler, party
+        self._client: Client | None = None
+        self._connecting = asyncio.Lock()
+        self._looking = asyncio.Lock()
+        self._known: tuple[float, Mapping[str, str]] = (0.0, {})
+        self._told: Callable[[Event], None] = lambda event: None
+        self._ended: dict[str, asyncio.Event] = {}
+        self._futures: set[Any] = set()
+
+    async def __aenter__(self) -> "DaskRack":
+        """Raises ``InputError`` where the scheduler cannot be reached, or does not take this certificate."""
+        try:
+            await self._connected()
+        except Away as away:
+            said = {"scheduler": self._scheduler, "reason": str(away.__cause__ or away)}
+            raise InputError(
+                sentence("fleet.client.unreachable", **said), sentence("fleet.client.unreachable.remedy")
+            ) from None
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(Exception):
+                await client._close(fast=True)
+
+    def listen(self, told: Callable[[Event], None]) -> None:
+        self._told = told
+
+    async def names(self) -> Collection[str]:
+        try:
+            return list(await self._addresses())
+        except Away:
+            return []
+
+    async def ask(self, devices: Sequence[str]) -> tuple[list[Asked], list[str]]:
+        addresses = await self._addresses()
+        by_address = {addresses[name]: name for name in devices if name in addresses}
+        before_ns = time.time_ns()
+        told = await self._run(list(by_address), calls.facts)
+        middle_ns = (before_ns + time.time_ns()) // 2
+        states = await self._run(list(by_address), calls.state)
+        found, silent = [], [name for name in devices if name not in addresses]
+        for address, name in by_address.items():
+            facts, state = told.get(address), states.get(address)
+            if not isinstance(facts, bytes) or not isinstance(state, bytes):
+                silent.append(name)
+                continue
+            said = msgspec.json.decode(facts, type=DeviceFacts)
+            off_s = (said.utc_ns - middle_ns) / 1e9
+            found.append(Asked(facts=said, state=msgspec.json.decode(state, type=DeviceState), clock_off_s=off_s))
+        return found, sorted(silent)
+
+    async def back(self, device: str) -> None:
+        while device not in await self.names():
+            await asyncio.sleep(KNOWN_SECONDS)
+
+    async def carry_out(self, device: str, order_id: str, order: Order) -> Answer:
+        client, address = await self._connected(), await self._address(device)
+        ended = self._ended[order_id] = asyncio.Event()
+        try:
+            future = client.submit(
+                carry_out,
+                msgspec.json.encode(order),
+                key=f"{KEY}-{order_id}-{token_hex(3)}",
+                workers=[address],
+                allow_other_workers=False,
+                resources={"device": 1},
+                pure=False,
+                retries=0,
+            )
+        except Exception as error:
+            raise Away(str(error)) from error
+        self._futures.add(future)  # a future that nobody holds is taken back
+        answered = asyncio.ensure_future(_answer_of(future))
+        answered.add_done_callback(lambda _: self._futures.discard(future))
+        heard = asyncio.ensure_future(ended.wait())
+        try:
+            while True:
+                done, _ = await asyncio.wait((answered, heard), timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
+                if answered in done:
+                    return _answer(answered.result())
+                if heard in done:
+                    return await self._result_or_answer(device, order_id, answered)
+                if await self._address(device) != address:
+                    raise Away(device)
+        except asyncio.CancelledError:
+            raise
+        finally:
+            heard.cancel()
+            self._ended.pop(order_id, None)
+
+    async def holdings(self, device: str) -> Holdings:
+        return msgspec.convert(await self._call(device, calls.holdings), Holdings)
+
+    async def put(self, device: str, sha256: str, size_bytes: int, offset: int, data: bytes) -> bool:
+        try:
+            return bool(await self._call(device, calls.put, sha256, size_bytes, offset, data))
+        except OdbError as error:
+            code = "disk_full" if type(error).__name__ == "NoRoom" else "wrong_file"
+            refused = Refused(order="", device=device, code=code, reason=error.sentence, remedy=error.advice)
+            raise Declined(refused) from None
+
+    async def result(self, device: str, order_id: str) -> Finished:
+        found = await self._call(device, calls.result, order_id)
+        if not found:
+            raise Away(device)
+        return msgspec.json.decode(found, type=Finished)
+
+    async def read(self, device: str, order_id: str, name: str, offset: int, most: int) -> bytes:
+        return bytes(await self._call(device, calls.read, order_id, name, offset, most))
+
+    async def acknowledge(self, device: str, order_id: str) -> None:
+        await self._call(device, calls.acknowledge, order_id)
+
+    async def quarantine(self, device: str, reason: Sentence | str) -> None:
+        await self._call(device, calls.quarantine, msgspec.json.encode(reason))
+
+    async def release(self, device: str) -> None:
+        await self._call(device, calls.release)
+
+    async def queue(self) -> dict[str, list[str]]:
+        """Device -> the orders that the scheduler holds for it, those that are carried out included."""
+        client, addresses = await self._connected(), await self._addresses()
+        try:
+            held = await client.run_on_scheduler(_queued)
+        except Exception as error:
+            raise Away(str(error)) from error
+        return {name: held.get(address, []) for name, address in addresses.items()}
+
+    # ------------------------------------------------------------------------------------------- the connection
+
+    async def _connected(self) -> "Client":
+        """The client of Dask, a new one where the last lost its scheduler. Raises ``Away``."""
+        from distributed import Client
+
+        async with self._connecting:
+            if self._client is not None and self._client.status == "running":
+                return self._client
+            if self._client is not None:
+                with suppress(Exception):
+                    await self._client._close(fast=True)
+                self._client, self._known = None, (0.0, {})
+            try:
+                client = await Client(
+                    self._scheduler,
+                    asynchronous=True,
+                    timeout=CONNECT_SECONDS,
+                    set_as_default=False,
+                    name=KEY,
+                    **self._party.arguments(),
+                )
+            except (OSError, TimeoutError, RuntimeError, ValueError, ImportError) as error:
+                raise Away(str(error)) from _innermost(error)
+            client.subscribe_topic(TOPIC, self._hear)
+            self._client = client
+            return client
+
+    async def _addresses(self) -> Mapping[str, str]:
+        """Device -> the address of its worker. Raises ``Away`` where the scheduler cannot be reached."""
+        async with self._looking:
+            asked, known = self._known
+            if time.monotonic() - asked < KNOWN_SECONDS:
+                return known
+            client = await self._connected()
+            try:
+                info = await asyncio.wait_for(client.scheduler.identity(n_workers=-1), CALL_SECONDS)
+            except Exception as error:
+                raise Away(str(error)) from error
+            known = {str(worker["name"]): address for address, worker in info["workers"].items()}
+            self._known = time.monotonic(), known
+            return known
+
+    async def _address(self, device: str) -> str:
+        address = (await self._addresses()).get(device)
+        if address is None:
+            raise Away(device)
+        return address
+
+    async def _call(self, device: str, call: Callable[..., Any], *given: Any) -> Any:
+        """What the device answers. Raises ``Away``, and the ``OdbError`` that the device raised."""
+        address = await self._address(device)
+        answer = (await self._run([address], call, *given)).get(address, Away(device))
+        if isinstance(answer, OdbError | Away):
+            raise answer
+        if isinstance(answer, Exception):
+            self._known = 0.0, {}
+            raise Away(str(answer)) from answer
+        return answer
+
+    async def _run(self, addresses: list[str], call: Callable[..., Any], *given: Any) -> dict[str, Any]:
+        """Each device's answer, or what it raised, by address."""
+        if not addresses:
+            return {}
+        client = await self._connected()
+        try:
+            answers: dict[str, Any] = await asyncio.wait_for(
+                client.run(call, *given, workers=addresses, on_error="return"), CALL_SECONDS
+            )
+        except Exception as error:
+            raise Away(str(error)) from error
+        return answers
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        """An event of a device, as Dask hands it over."""
+        try:
+            told = msgspec.convert(event[1], Event)
+        except msgspec.ValidationError:
+            return
+        self._told(told)
+        if told.kind == "ended" and told.order in self._ended:
+            self._ended[told.order].set()
+
+    async def _result_or_answer(self, device: str, order_id: str, answered: "asyncio.Future[bytes]") -> Answer:
+        """The run has ended: its result, or why there is none."""
+        found = await self._call(device, calls.result, order_id)
+        if found:
+            return msgspec.json.decode(found, type=Finished)
+        return _answer(await answered)
+
+
+async def _answer_of(future: Any) -> bytes:
+    """What the task returns. Raises ``Away`` where its worker, or the scheduler, was lost."""
+    try:
+        answer: bytes = await future
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:
+        raise Away(str(error)) from error
+    return answer
+
+
+def _queued(dask_scheduler: Any) -> dict[str, list[str]]:
+    """On the scheduler: worker's address -> the orders whose tasks are for it."""
+    found: dict[str, list[str]] = {}
+    for key, task in dask_scheduler.tasks.items():
+        name, _, rest = str(key).partition("-")
+        if name == KEY and task.state not in ("memory", "erred", "released", "forgotten"):
+            for address in task.worker_restrictions or ():
+                found.setdefault(address, []).append(rest.rpartition("-")[0])
+    return found
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _answer(data: bytes) -> Answer:
+    answer: Answer = msgspec.json.decode(data, type=Answer)
+    return answer

@@ -1,0 +1,95 @@
+"""A real scheduler, three real workers that pretend to be different boards, and ``odb fleet`` as a person types it."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.cli.group import odb
+from bench.fleet.ledger import LEDGER, read_ledger
+from bench.store.records import load_records
+from tests.support.fleet.processes import MODEL, PLUGINS, ProcessRack, process_rack
+
+pytestmark = pytest.mark.process
+
+SUITE = """
+name = "rack"
+repeats = 1
+max_seconds = 0.2
+models = [{source = "fake"}]
+targets = [{id = "chip:npu"}]
+"""
+BOARDS = ("snapdragon", "notebook", "gateway")
+
+
+@pytest.fixture(scope="module")
+def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessRack]:
+    """Three devices, each with a target of its own plugin."""
+    pytest.importorskip("distributed", reason="needs the extra fleet")
+    with process_rack(tmp_path_factory.mktemp("rack")) as made:
+        for board in BOARDS:
+            made.add(board, PLUGINS / f"{board}.py")
+        made.wait(lambda: all("joined" in made.log(board) for board in BOARDS), "three devices join")
+        yield made
+
+
+def asked(rack: ProcessRack, *given: str) -> int:
+    """``odb fleet …`` in this process; its exit status."""
+    whole = ["fleet", *given, "--scheduler", rack.address, "--keys", str(rack.keys / "client")]
+    status: int = odb.main(whole, standalone_mode=False)
+    return status
+
+
+def test_a_worker_killed_midway_and_every_record_once(
+    rack: ProcessRack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its run died with it and is done again; repeated, the command measures nothing."""
+    suite, out = tmp_path / "suite.toml", tmp_path / "out"
+    suite.write_text(SUITE)
+
+    def begun() -> bool:
+        return any((line.kind, line.device) == ("began", "gateway") for line in read_ledger(out / LEDGER))
+
+    def power_cut() -> None:
+        rack.wait(begun, "the run on the gateway begins")
+        rack.kill("gateway")
+        rack.begin("gateway")
+
+    cut = threading.Thread(target=power_cut)
+    cut.start()
+    status = asked(rack, "run", str(suite), "--each", "-o", str(out), "--plugin", str(MODEL), "--json")
+    cut.join()
+    told = json.loads(capsys.readouterr().out)
+    assert status in (0, 1)  # a busy machine makes a run invalid, which is not measured again
+    assert ([], 3) == (told["failed"], len(told["records"]))
+    records = [run.record for run in load_records(out)]
+    assert dict.fromkeys(BOARDS, 1) == dict(Counter(record.fleet.device for record in records if record.fleet))
+    lines = list(read_ledger(out / LEDGER))
+    assert [("lost", "gateway")] == [(line.kind, line.device) for line in lines if line.kind in ("lost", "refused")]
+    assert [1, 1, 1] == list(Counter(line.order for line in lines if line.kind == "fetched").values())
+
+    asked(rack, "run", str(suite), "--each", "-o", str(out), "--plugin", str(MODEL), "--json")
+    assert 3 == len(json.loads(capsys.readouterr().out)["records"])
+    assert 4 == sum(line.kind == "sent" for line in read_ledger(out / LEDGER))
+
+
+def test_status_and_quarantine(rack: ProcessRack, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A device in quarantine refuses orders until it is released, and the status says why."""
+    asked(rack, "quarantine", "notebook", "--why", "the fan is broken")
+    capsys.readouterr()
+    assert 0 == asked(rack, "status", "--json")
+    devices = {one["device"]: one for one in json.loads(capsys.readouterr().out)["devices"]}
+    assert set(BOARDS) == devices.keys()
+    assert ("the fan is broken", "") == (devices["notebook"]["quarantined"], devices["gateway"]["quarantined"])
+    assert ["chip:npu"] == devices["gateway"]["targets"]
+    suite = tmp_path / "suite.toml"
+    suite.write_text(SUITE)
+    where = ("--where", "device=notebook")
+    assert 3 == asked(rack, "run", str(suite), *where, "-o", str(tmp_path / "out"), "--plugin", str(MODEL), "--json")
+    assert ["quarantined"] == [one["code"] for one in json.loads(capsys.readouterr().out)["failed"]]
+    asked(rack, "release", "notebook")
+    asked(rack, "status")
+    assert "the fan is broken" not in capsys.readouterr().out

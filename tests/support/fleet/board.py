@@ -1,0 +1,43 @@
+"""A device of a rack for the tests: ``python board.py NAME SCHEDULER KEYS FOLDER CHILD PLUGIN…``.
+
+It is what ``odb fleet worker`` is, but knows only the targets of its plugin files, since asking all of them takes
+seconds. ``CHILD``: ``-``, or a script that measures in place of the project's own, as
+``python CHILD ORDER_FOLDER DEVICE``.
+"""
+
+import asyncio
+import sys
+from functools import partial
+from pathlib import Path
+
+from bench.fleet.device.agent import ARTIFACTS, Agent
+from bench.fleet.device.artifacts import Artifacts
+from bench.fleet.device.child import Child
+from bench.fleet.device.facts import facts_of
+from bench.fleet.device.lease import leased
+from bench.fleet.device.serving import serve
+from bench.fleet.security import party_of
+from bench.plugins import Catalog, discover
+from bench.words import Sentence
+
+
+def tell(said: Sentence) -> None:
+    sys.stdout.write(f"{said}\n")
+    sys.stdout.flush()
+
+
+def main(name: str, scheduler: str, keys: Path, folder: Path, child: str, files: tuple[Path, ...]) -> None:
+    party = party_of(keys)
+    found = discover(files)
+    catalog = Catalog(tuple(ref for ref in found.refs if ref.from_file or ref.kind != "targets"))
+    facts = facts_of(name, catalog, labels={"soc": name}, plugins=files)
+    begin = Child if child == "-" else partial(Child, command=(sys.executable, child))
+    with leased(folder.with_suffix(".lease"), {"device": name}):
+        agent = Agent(facts, folder, Artifacts(folder / ARTIFACTS), begin=begin)
+        asyncio.run(serve(agent, scheduler, party, None, tell))
+
+
+if __name__ == "__main__":
+    name, scheduler, keys, folder, child, *plugins = sys.argv[1:]
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    main(name, scheduler, Path(keys), Path(folder), child, tuple(Path(one) for one in plugins))

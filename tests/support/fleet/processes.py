@@ -1,0 +1,111 @@
+"""A rack of processes on loopback: a scheduler and devices that can be killed and begun again."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.fleet.keys import make_keys
+
+BOARD = Path(__file__).with_name("board.py")
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins" / "rack"
+MODEL = PLUGINS / "model.py"
+ODB = "import sys; from bench.cli import main; sys.exit(main())"
+SECONDS = 90.0
+
+
+class ProcessRack:
+    """Everything lies in ``folder``: keys, the devices' folders and logs."""
+
+    def __init__(self, folder: Path, child: str = "-") -> None:
+        self.folder, self._child = folder, child
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._devices: dict[str, tuple[Path, ...]] = {}
+        self._port = free_port()
+        self.keys = folder / "keys"
+        make_keys(self.keys, (), ("localhost",), 2)
+
+    @property
+    def address(self) -> str:
+        return f"tls://127.0.0.1:{self._port}"
+
+    def begin_scheduler(self) -> None:
+        """Wait until it listens."""
+        given = ("fleet", "scheduler", "--host", "127.0.0.1", "--port", str(self._port))
+        self._begin("scheduler", "-c", ODB, *given, "--keys", str(self.keys / "scheduler"))
+        self.wait(lambda: "tls://" in self.log("scheduler"), "the scheduler listens")
+
+    def add(self, name: str, *plugins: Path) -> None:
+        """Begin a device, without waiting for it."""
+        make_keys(self.keys, (name,), (), 2)
+        self._devices[name] = (MODEL, *plugins)
+        self.begin(name)
+
+    def begin(self, name: str) -> None:
+        """Begin a device anew."""
+        given = (name, self.address, self.keys / name, self.folder / name, self._child, *self._devices[name])
+        self._begin(name, str(BOARD), *(str(one) for one in given))
+
+    def kill(self, name: str) -> None:
+        """As a power cut does."""
+        self._processes[name].kill()
+        self._processes[name].wait()
+
+    def pause(self, name: str) -> None:
+        """It answers nothing, as behind a cable that was pulled."""
+        os.kill(self._processes[name].pid, signal.SIGSTOP)
+
+    def go_on(self, name: str) -> None:
+        os.kill(self._processes[name].pid, signal.SIGCONT)
+
+    def log(self, name: str) -> str:
+        path = self.folder / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def memory_bytes(self, name: str) -> int:
+        """The most that the process has had resident."""
+        status = Path(f"/proc/{self._processes[name].pid}/status").read_text()
+        return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+
+    def wait(self, until: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
+        end = time.monotonic() + seconds
+        while not until():
+            assert time.monotonic() < end, f"{what}: not within {seconds} s\n{self._logs()}"
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+
+    def _begin(self, name: str, *arguments: str) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log)
+
+    def _logs(self) -> str:
+        return "\n".join(
+            f"{path.name}: {path.read_text(errors='replace')[-500:]}" for path in self.folder.glob("*.log")
+        )
+
+
+@contextmanager
+def process_rack(folder: Path, child: str = "-") -> Iterator[ProcessRack]:
+    """A rack with its scheduler; every process is gone at the end."""
+    rack = ProcessRack(folder, child)
+    try:
+        rack.begin_scheduler()
+        yield rack
+    finally:
+        rack.end()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port

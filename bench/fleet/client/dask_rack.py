@@ -124,7 +124,9 @@ class DaskRack:
                     return await self._result_or_answer(device, order_id, answered)
                 if await self._address(device) != address:
                     raise Away(device)
-        except asyncio.CancelledError:
+        except Away:  # a task that came later to the device would begin the order again
+            with suppress(Exception):
+                await future.cancel()
             raise
         finally:
             heard.cancel()

@@ -14,6 +14,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "status": "fleet.status_command",
         "quarantine": "fleet.quarantine_command",
         "release": "fleet.release_command",
+        "report": "fleet.report_command",
     }
 )
 

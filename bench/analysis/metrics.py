@@ -87,7 +87,6 @@ def _staged_metric(role: str, rule: Rule) -> Metric:
         samples=processes_.MIN_SAMPLES[50],
         applies="tensor",
         scenarios=END_TO_END,
-        listed=False,
     )
 
 
@@ -352,6 +351,7 @@ METRICS: tuple[Metric, ...] = (
         name="largest_rate_per_s",
         unit="queries_per_s",
         rule=LARGEST_RATE,
+        short=sentence("metric.largest_rate_per_s.short"),
         lower_is_better=False,
         tail=True,
         scenarios=("server",),

@@ -59,7 +59,8 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ``intent``: the performance hint for the runtime, and the figure by which processes are compared. ``latency``:
     queries come one after another, and the p50 is compared. ``throughput``: queries overlap in a window, which the
     player keeps with those in flight at its end, and the queries a second of the window are compared. ``leading``: what
-    a comparison looks at first: names of ``bench.analysis.metrics.METRICS``, of which the first that is known leads.
+    reports and comparisons look at first: names of ``bench.analysis.metrics.METRICS``, of which the first that is known
+    leads; ``beside``: what reports show beside it.
     ``percentile``: whether the preset's percentile must be known; otherwise the median. ``emulator``: whether it is
     useful on an emulator. ``samples``: the parameter with the number of samples per query; ``""``: one. ``axis``: of
     queries that belong to points, as the sample role ``point`` says; ``curves``: the figures of each point, names of
@@ -81,6 +82,7 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     parameters: tuple[Parameter, ...] = ()
     intent: Intent = "latency"
     leading: tuple[str, ...] = ("latency_p50_ns",)
+    beside: tuple[str, ...] = ()
     percentile: bool = True
     emulator: bool = True
     samples: str = ""

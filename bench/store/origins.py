@@ -65,8 +65,8 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "plan.target.opened": {"seen": "format sha256 size_bytes"},
         "plan.scenario": {"checked": "name prompt_tokens generate_tokens lanes depth_tokens compile_cache parameters"},
         "plan.scenario.kind": {
-            "seen": "name summary tasks intent leading percentile emulator samples curves staged open_loop lasting "
-            "idling rounds each"
+            "seen": "name summary tasks intent leading beside percentile emulator samples curves staged open_loop "
+            "lasting idling rounds each"
         },
         "plan.scenario.kind.axis": {"seen": "name unit of parameter zero"},
         "plan.scenario.kind.parameters[]": {

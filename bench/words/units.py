@@ -134,7 +134,9 @@ def figure(value: float | None, unit: str) -> str:
 
 def metric_interval(low: float, high: float, unit: str) -> str:
     """The interval of a metric of that unit: ``1.02 – 1.07 ms``."""
-    return interval(low, high) if unit == "ns" else f"{figure(low, unit)} – {figure(high, unit)}"
+    if unit == "ns":
+        return interval(low, high)
+    return f"{digits(low) if unit in _SHARED else figure(low, unit)} – {figure(high, unit)}"
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -274,3 +276,5 @@ _OF_METRICS: dict[str, Callable[[float], str]] = {
     "number": quantity,
     "ratio": lambda value: f"{digits(value)}×",
 }
+_SHARED = frozenset({"queries_per_s", "tokens_per_s", "samples_per_s"})
+"""Units that are written once for both bounds of an interval."""

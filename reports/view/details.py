@@ -15,7 +15,7 @@ from bench.reports.view.lineage import lineage_lines
 from bench.reports.view.lm.cost import divergence_table
 from bench.reports.view.lm.tables import agreement_table, text_table
 from bench.reports.view.machines import conditions
-from bench.reports.view.open_loops.answers import answers_table, open_loop_facts
+from bench.reports.view.open_loops.answers import answers_table
 from bench.reports.view.operators import operator_tables
 from bench.reports.view.power.tables import energy_table, meter_table
 from bench.reports.view.quality import quality_table
@@ -153,33 +153,43 @@ def _facts(record: Record) -> tuple[Fact, ...]:
 
 
 def _speeds(record: Record) -> tuple[Fact, ...]:
-    summary = record.summary
+    """The leading figure, those beside it, and the times of every run of its task."""
+    summary, name = record.summary, figures.leading(record)
     text, latency = summary.text_generation, summary.latency_ns
+    own = tuple(_own_fact(record, one) for one in (name, *figures.beside(record)) if _is_shown(record, one))
     if text is not None:
         return (
+            *(fact for fact in own if fact.key not in ("ttft_ns", "tpot_ns")),
             _timed_fact(record, "ttft_ns", units.counted(text.prompt_tokens, "prompt token")),
             _timed_fact(record, "tpot_ns", units.counted(text.generated_tokens, "token")),
             Fact(_title("decode_tokens_per_s"), figures.shown(record, "decode_tokens_per_s")),
         )
     if latency is None:
         return ()
-    known = figures.between(record, "latency_p50_ns")
+    if name != figures.P50 or kind_of(record.plan.scenario).open_loop:
+        return own
+    known = _within95(figures.between(record, name))
     per_second = units.number(figures.figure(record, "throughput_per_s"), "/s")
-    if kind_of(record.plan.scenario).open_loop:
-        return tuple(Fact(*fact) for fact in open_loop_facts(record))
     rate = Fact(_title("throughput_per_s"), per_second, units.counted(latency.n, "query", "queries"))
-    median = Fact(say("report.latency_p50"), figures.shown(record, "latency_p50_ns"), _within95(known))
-    if figures.leading(record) == "time_per_input_ns":
-        known = figures.between(record, "time_per_input_ns")
-        mean = Fact(_title("time_per_input_ns"), figures.shown(record, "time_per_input_ns"), _within95(known))
-        return (mean, rate)
-    return (rate, median) if kind_of(record.plan.scenario).overlapping else (median, rate)
+    return (Fact(say("report.latency_p50"), figures.shown(record, name), known), rate, *own[1:])
+
+
+def _is_shown(record: Record, name: str) -> bool:
+    return name == figures.leading(record) or figures.figure(record, name) is not None
+
+
+def _own_fact(record: Record, name: str) -> Fact:
+    """With its interval; of a figure that has none, with how many queries it is of."""
+    latency, bounded = record.summary.latency_ns, figures.metrics()[name].rule.interval is not None
+    note = "" if latency is None else units.counted(latency.n, "query", "queries")
+    note = _within95(figures.between(record, name)) if bounded else note
+    return Fact(_title(name), figures.shown(record, name), note, key=name)
 
 
 def _asked_for(record: Record) -> tuple[Fact, ...]:
     """The metrics that the run has because a setting asked for them."""
     found = []
-    for metric in figures.beside(record):
+    for metric in figures.asked_for(record):
         known = figures.between(record, metric.name)
         title = figures.asked_title(record, metric)
         found.append(Fact(f"{title[:1].upper()}{title[1:]}", figures.shown(record, metric.name), _within95(known)))

@@ -26,10 +26,10 @@ from bench.reports.view.staged.sentences import pipeline_sentences
 from bench.reports.words import figures
 from bench.reports.words.causes import STATUS_SIGNS, Status, doubt, emulated, status, status_word
 from bench.reports.words.imports import import_words
+from bench.reports.words.leading import leading_words
 from bench.reports.words.names import failure_kind
 from bench.reports.words.quality import pair_words, title
-from bench.reports.words.ranking import figure, relation, untold
-from bench.scenarios.kinds import kind_of
+from bench.reports.words.ranking import figure_words, lead_code, relation, untold
 from bench.words import say, units
 
 if TYPE_CHECKING:
@@ -131,17 +131,14 @@ def _alone(name: str, row: MatrixRow, ranking: "Ranking") -> Sentence:
         one.run for one in ranking.apart if one.code == "no_figure"
     ]
     best = row.runs[index].record
-    offline = kind_of(best.plan.scenario).overlapping
     if _missing(best):
-        code = "other_tool" if best.other_tool is not None else "no_throughput" if offline else "no_median"
-        why = say(f"report.alone.{code}")
-        return Sentence(say("report.lead", about=name), why, "unjudged")
+        return Sentence(say("report.lead", about=name), _why_missing(best), "unjudged")
     older = [row.runs[one.run].record for one in ranking.apart if one.code == "older"]
     if older:
         known = sorted([best, *older], key=lambda r: r.created_utc)
-        said = say("report.alone.several", row=name, figures=map(_shown, known), target=_where(best))
+        said = say("report.alone.several", row=name, figures=map(leading_words, known), target=_where(best))
         return Sentence(said, say("report.alone.several_rest", runs=len(known)), "unjudged")
-    said = say("report.alone.valid", row=name, figure=_shown(best), target=_where(best))
+    said = say("report.alone.valid", row=name, figure=leading_words(best), target=_where(best))
     return Sentence(said, say("report.alone.valid_rest"), "valid")
 
 
@@ -152,7 +149,7 @@ def _unranked(name: str, item: Numbered, one: "Apart") -> Sentence:
     where = _where(item.record)
     strong = say("report.unranked.lead", row=name, target=where)
     if not _missing(item.record):
-        strong = say("report.unranked.lead_figure", row=name, figure=_shown(item.record), target=where)
+        strong = say("report.unranked.lead_figure", row=name, figure=leading_words(item.record), target=where)
     why = why if why.endswith(".") else say("report.sentence", said=why)
     return Sentence(strong, say("report.unranked.rest", why=why), "unjudged")
 
@@ -197,8 +194,7 @@ class _Said:
 
     def _decided(self, contest: "Contest", row: str) -> Sentence:
         best, following = contest.leader, contest.against[0]
-        code = "report.fastest.rate" if contest.unit.endswith("_per_s") else "report.fastest.lead"
-        strong = say(code, row=row, target=self._place(best), figure=self._figure(contest, best))
+        strong = say(lead_code(contest.unit), row=row, target=self._place(best), figure=self._figure(contest, best))
         rest = say(
             "report.fastest.next",
             target=self._place(following.run),
@@ -236,7 +232,7 @@ class _Said:
         return self.places[self.row.runs[run].number]
 
     def _figure(self, contest: "Contest", run: int) -> str:
-        return figure(contest.metric, str(contest.title), contest.unit, contest.figures[contest.runs.index(run)])
+        return figure_words(contest.metric, str(contest.title), contest.unit, contest.figures[contest.runs.index(run)])
 
     def _shown(self, contest: "Contest", run: int) -> str:
         return say("report.figure_on", figure=self._figure(contest, run), target=self._place(run))
@@ -262,21 +258,19 @@ def _told_apart(row: MatrixRow, matrix: Matrix) -> str:
     return say("report.in_folder", name=name, folder=row.folder) if row.folder else name
 
 
-def _speed(record: Record) -> str:
-    whole = figures.shown(record, "latency_p50_ns")
-    if figures.figure(record, "decode_tokens_per_s") is None:
-        return whole
-    return say("report.speed.text", time=whole, rate=figures.shown(record, "decode_tokens_per_s"))
-
-
 def _missing(record: Record) -> bool:
     """Whether the record lacks the figure that its sentence would give."""
     return figures.figure(record, figures.leading(record)) is None
 
 
-def _shown(record: Record) -> str:
-    leading = figures.leading(record)
-    return _speed(record) if leading == "latency_p50_ns" else figures.shown(record, leading)
+def _why_missing(record: Record) -> str:
+    if record.other_tool is not None:
+        return say("report.alone.other_tool")
+    name = figures.leading(record)
+    known = {"latency_p50_ns": "no_median", "throughput_per_s": "no_throughput"}
+    if name in known:
+        return say(f"report.alone.{known[name]}")
+    return say("report.alone.no_figure", figure=figures.metrics()[name].title)
 
 
 def _where(record: Record) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from bench.record.record import Record
 from bench.reports.view.matrix import Matrix
-from bench.reports.view.open_loops.answers import open_loop_columns
 from bench.reports.view.rows import (
     MISSING_CELL,
     Cell,
@@ -23,16 +22,15 @@ from bench.reports.words import figures
 from bench.reports.words.causes import DOUBTED, emulated, further_doubts, status
 from bench.reports.words.names import failure_kind
 from bench.reports.words.plans import ran_in
-from bench.scenarios.kinds import kind_of
-from bench.scenarios.text import users_of
 from bench.settings import setting_values
 from bench.words import say, units
 
 if TYPE_CHECKING:
     from bench.analysis.metrics import Metric
 
-Figures = Mapping[str, Callable[[Record], str]]
-"""Key of a column -> what stands in it."""
+Make = Callable[[Record], str]
+Shown = tuple[Column, Make]
+"""A column, and what stands in it."""
 
 
 def listing(matrix: Matrix) -> Table | None:
@@ -41,16 +39,16 @@ def listing(matrix: Matrix) -> Table | None:
     items = [i for row in matrix.rows for i in row.runs if not emulated(i.record)]
     if not items:
         return None
-    asked, usual = dict(_asked_for(items)), _measured(items[0].record)
-    timed = {**usual, **asked}
+    measured = [item.record for item in items if item.record.status == "ok"]
+    timed = [*_measured(measured), *_asked_for(items)]
     folder = ("folder",) if placed(items) else ()
     heads = (
-        *columns("run", *folder, "model", "target", *usual),
-        *(Column(title, title) for title in asked),
+        *columns("run", *folder, "model", "target"),
+        *(column for column, _ in timed),
         *columns(*_COSTS, "verdict"),
     )
     varied = _varied(items)
-    rows = tuple(_line(i, timed, placed(items), varied) for i in items)
+    rows = tuple(_line(i, [make for _, make in timed], placed(items), varied) for i in items)
     return Table(matrix.caption, heads, rows, " ".join(_given(items, varied)))
 
 
@@ -70,7 +68,7 @@ def _varied(items: Sequence[Numbered]) -> set[str]:
     return {target for target, found in options.items() if len(found) > 1}
 
 
-def _line(item: Numbered, timed: Figures, in_folder: bool, varied: set[str]) -> tuple[Cell, ...]:
+def _line(item: Numbered, timed: Sequence[Make], in_folder: bool, varied: set[str]) -> tuple[Cell, ...]:
     record = item.record
     state = status(record)
     ok = record.status == "ok"
@@ -85,32 +83,24 @@ def _line(item: Numbered, timed: Figures, in_folder: bool, varied: set[str]) -> 
         *folder_cells(item, in_folder),
         Cell(_model(item)),
         Cell(units.clean(target), notes=given),
-        *(_figure(make(record), "" if make is _equal else mark) if ok else MISSING_CELL for make in timed.values()),
+        *(_figure(make(record), "" if make is _equal else mark) if ok else MISSING_CELL for make in timed),
         *(Cell(make(record)) if ok else MISSING_CELL for make in _COSTS.values()),
         Cell(f"{verdict.sign} {verdict.word}", state, (why,) if why else ()),
     )
 
 
-DETAILS = ("time_to_throttle_ns",)
-"""Figures of a scenario for which a list has no room."""
-
-
-def _asked_for(items: Sequence[Numbered]) -> Iterator[tuple[str, Callable[[Record], str]]]:
-    """The metrics that a run of these was asked for; runs with other settings have columns of their own."""
-    asked = {
-        (m, setting_values(i.record.plan.settings, *m.settings) if m.settings else "")
-        for i in items
-        for m in figures.beside(i.record)
-        if m.name not in DETAILS
-    }
+def _asked_for(items: Sequence[Numbered]) -> Iterator[Shown]:
+    """The metrics that settings asked for; runs with other settings have columns of their own."""
+    every = ((m, i.record.plan.settings) for i in items for m in figures.asked_for(i.record))
+    asked = {(metric, setting_values(settings, *metric.settings)) for metric, settings in every}
     for metric, values in sorted(asked, key=lambda one: (one[0].name, one[1])):
-        title = str(metric.short or metric.title)
-        yield f"{title} ({values})" if values else title, _with_settings(metric, values)
+        title = f"{metric.short or metric.title} ({values})"
+        yield Column(title, title), _with_settings(metric, values)
 
 
 def _with_settings(metric: "Metric", values: str) -> Callable[[Record], str]:
     def make(record: Record) -> str:
-        same = not metric.settings or setting_values(record.plan.settings, *metric.settings) == values
+        same = setting_values(record.plan.settings, *metric.settings) == values
         return figures.shown(record, metric.name) if same else units.MISSING
 
     return make
@@ -130,10 +120,6 @@ def _metric(name: str) -> Callable[[Record], str]:
     return lambda record: figures.shown(record, name)
 
 
-def _between(record: Record) -> str:
-    return figures.between(record, figures.leading(record)) or units.MISSING
-
-
 def _equal(record: Record) -> str:
     found = record.summary.text_generation
     one = next((a for a in found.agreement if a.of == "engine"), None) if found is not None else None
@@ -146,28 +132,36 @@ def _decode(record: Record) -> str:
     return units.number(figures.figure(record, "decode_tokens_per_s"))
 
 
-def _rate(record: Record) -> str:
-    return units.number(figures.figure(record, "throughput_per_s"), "/s")
-
-
 def _ran_in(record: Record) -> str:
     return units.clean(ran_in(record.plan.target) or say("report.unknown"))
 
 
-_COSTS: Figures = MappingProxyType(
+_COSTS: Mapping[str, Make] = MappingProxyType(
     {"cold_start": _metric("cold_start_ns"), "peak_rss": _metric("peak_rss_bytes"), "ran_in": _ran_in}
 )
 
 
-def _measured(record: Record) -> Figures:
-    if users_of(record.plan.scenario) is not None:
-        return {"equal": _equal}  # the figures of all users, which were asked for, are wide enough
-    if record.plan.model.task == "text_generation":
-        return {"ttft": _metric("ttft_ns"), "tpot": _metric("tpot_ns"), "tokens_per_s": _decode, "equal": _equal}
-    if kind_of(record.plan.scenario).overlapping:
-        return {"throughput": _rate, "p50": _metric("latency_p50_ns")}
-    if kind_of(record.plan.scenario).open_loop:
-        return open_loop_columns(record.plan.scenario)
-    if figures.leading(record) == "time_per_input_ns":
-        return {"time_per_input": _metric("time_per_input_ns"), "interval95": _between}
-    return {"p50": _metric("latency_p50_ns"), "interval95": _between}
+_OF_TEXT: Mapping[str, Make] = MappingProxyType(
+    {"ttft": _metric("ttft_ns"), "tpot": _metric("tpot_ns"), "tokens_per_s": _decode, "equal": _equal}
+)
+
+
+def _measured(records: Sequence[Record]) -> Iterator[Shown]:
+    """The leading figures of the ``records`` with their interval, then those beside them that any of them has."""
+    leads = list(dict.fromkeys(map(figures.leading, records))) or [figures.P50]
+    if leads == ["tpot_ns"]:
+        yield from zip(columns(*_OF_TEXT), _OF_TEXT.values(), strict=True)
+        return
+    yield from map(_column, leads)
+    if any(figures.between(record, name) for record in records for name in leads):
+        yield columns("interval95")[0], lambda record: figures.between(record, leads[0]) or units.MISSING
+    others = dict.fromkeys(name for record in records for name in figures.beside(record))
+    for name in others:
+        if name not in leads and any(figures.figure(record, name) is not None for record in records):
+            yield _column(name)
+    if any(record.summary.text_generation is not None for record in records):
+        yield columns("equal")[0], _equal
+
+
+def _column(name: str) -> Shown:
+    return Column(name, figures.column_title(name)), _metric(name)

@@ -4,23 +4,30 @@ A cell is a value, a status and notes. Times of emulated runs never enter a matr
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.contracts import Scenario
 from bench.record.record import Record
-from bench.reports.view.open_loops.answers import open_loop_cell
 from bench.reports.view.rows import Cell, Numbered, fidelity_words, options_words, placement_words
 from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, doubt, emulated, status, status_word
-from bench.reports.words.figures import asked_title, beside, between, figure, leading, metrics, shown
+from bench.reports.words.figures import (
+    asked_for,
+    asked_title,
+    beside,
+    between,
+    figure,
+    leading,
+    metrics,
+    short_title,
+    shown,
+)
 from bench.reports.words.names import failure_kind, phase
 from bench.reports.words.plans import imported_words, ran_in
 from bench.reports.words.quality import quality_note
 from bench.reports.words.scenarios import scenario_short, scenario_words
-from bench.scenarios.kinds import kind_of
 from bench.words import say, units
 
 
@@ -71,35 +78,22 @@ class Matrix(Struct, frozen=True):
         return any(row.folder for row in self.rows)
 
 
-OF_TEXT: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"chat": ("ttft_last_turn_ns", "tpot_ns"), "concurrent": ("tokens_per_s",)}
-)
-"""Scenarios of language models with figures of their own: the one in the cell, and those beside it."""
-
-
 def _figures(record: Record) -> tuple[str, tuple[str, ...], float | None]:
-    """Value, notes and bar weight of a measured cell."""
-    latency, text = record.summary.latency_ns, record.summary.text_generation
-    if text is not None and record.plan.scenario.name in OF_TEXT:
-        first, *others = OF_TEXT[record.plan.scenario.name]
-        notes = tuple(f"{metrics()[name].short} {shown(record, name)}" for name in others)
-        return shown(record, first), notes, figure(record, first)
-    if text is not None:
-        times = tuple(f"{metrics()[name].short} {shown(record, name)}" for name in ("ttft_ns", "tpot_ns"))
-        return shown(record, "decode_tokens_per_s"), times, figure(record, "tpot_ns")
-    if kind_of(record.plan.scenario).overlapping:
-        each = (say("report.p50_a_query", p50=shown(record, "latency_p50_ns")),) if latency is not None else ()
-        return shown(record, "throughput_per_s"), each, figure(record, "throughput_per_s")
-    if latency is None:
-        return units.MISSING, (say("report.no_latency"),), None
-    if kind_of(record.plan.scenario).open_loop:
-        return open_loop_cell(record)
+    """Value, notes and bar weight of a measured cell: the leading figure with its interval, and those beside it."""
     name = leading(record)
-    value = figure(record, name)
+    if name == "tpot_ns":
+        times = tuple(f"{metrics()[time].short} {shown(record, time)}" for time in ("ttft_ns", "tpot_ns"))
+        return shown(record, "decode_tokens_per_s"), times, figure(record, name)
+    value, latency = figure(record, name), record.summary.latency_ns
     if value is None:
-        return units.MISSING, (say("report.p50_needs", samples=latency.n),), None
+        few = name == "latency_p50_ns" and latency is not None
+        why = say("report.p50_needs", samples=latency.n if few and latency is not None else 0) if few else ""
+        why = why or say("report.no_latency" if latency is None else "report.no_figure", figure=metrics()[name].title)
+        return units.MISSING, (why,), None
     bounds = between(record, name) or say("report.no_interval")
-    return shown(record, name), (bounds,), value
+    others = [one for one in beside(record) if figure(record, one) is not None]
+    named = (f"{short_title(one)} {shown(record, one)}" for one in others)
+    return shown(record, name), (*((bounds,) if metrics()[name].rule.interval else ()), *named), value
 
 
 def cell(item: Numbered) -> Cell:
@@ -124,8 +118,7 @@ def cell(item: Numbered) -> Cell:
     value, notes, weight = _figures(record)
     ran = ran_in(record.plan.target)
     executed = say("report.ran_in", precision=units.clean(ran)) if ran else say("report.ran_in_unknown")
-    told = OF_TEXT.get(record.plan.scenario.name, ())
-    extra = tuple(f"{asked_title(record, m)}: {shown(record, m.name)}" for m in beside(record) if m.name not in told)
+    extra = tuple(f"{asked_title(record, m)}: {shown(record, m.name)}" for m in asked_for(record))
     if state in DOUBTED:
         notes, weight, extra = (), None, tuple(f"{STATUS_SIGNS[state]} {note}" for note in extra)
     return Cell(
@@ -186,7 +179,9 @@ def _unknowns(subject: Subject) -> tuple[bool, ...]:
 
 def _row(subject: Subject, members: Sequence[Numbered], targets: Sequence[str]) -> MatrixRow:
     cells = {i.number: cell(i) for i in members}
-    top = max((c.weight for c in cells.values() if c.weight is not None), default=0)
+    weighed = {i.number: leading(i.record) for i in members if cells[i.number].weight is not None}
+    alike = len({*weighed.values()}) == 1  # else the bars would be of different figures
+    top = max((c.weight for c in cells.values() if c.weight is not None), default=0) if alike else 0
     if top > 0:
         cells = {n: replace(c, bar=None if c.weight is None else c.weight / top) for n, c in cells.items()}
     shapes = ", ".join("×".join(map(str, shape)) for _, shape in subject.shapes or ())
@@ -208,15 +203,19 @@ def _weights(subject: Subject) -> str:
     return say("report.weights", precision=units.clean(subject.precision)) if subject.precision else ""
 
 
-def _shows(task: str, scenario: Scenario) -> tuple[str, str]:
-    """What the numbers of a matrix are, and what its bars are."""
-    own = kind_of(scenario).open_loop or kind_of(scenario).staged
-    kind = scenario.name if own else "latency"
-    if task == "text_generation":
-        kind = scenario.name if scenario.name in OF_TEXT else "text"
-    elif kind_of(scenario).overlapping:
-        kind = "throughput"
-    return say(f"report.shows.{kind}"), say(f"report.bars.{kind}")
+def _shows(measured: Sequence[Record]) -> tuple[str, str]:
+    """What the numbers of a matrix are, and what its bars are; empty where nothing was measured."""
+    if not measured:
+        return "", ""
+    name = leading(measured[0])
+    if name == "tpot_ns":
+        return say("report.shows.text"), str(metrics()[name].title)
+    others = [one for one in beside(measured[0]) if any(figure(record, one) is not None for record in measured)]
+    if name == "latency_p50_ns" and not others:
+        return say("report.shows.latency"), short_title(name)
+    title = metrics()[name].title
+    first = say("report.shows.interval", figure=title) if metrics()[name].rule.interval else str(title)
+    return say("report.parts", parts=[first, *(str(metrics()[one].title) for one in others)]), str(title)
 
 
 def matrices(items: Sequence[Numbered]) -> tuple[Matrix, ...]:
@@ -253,12 +252,11 @@ def _matrix(task: str, scenario: Scenario, members: Sequence[Numbered]) -> Matri
     targets = tuple(dict.fromkeys(t for t, _ in sorted(seen, key=lambda s: s[1])))
     rows = tuple(_row(s, m, targets) for s, m in _subjects(members).items())
     every = [cell for row in rows for cells in row.cells for cell in cells]
-    shows, bars = _shows(task, scenario)
-    measured = any(i.record.status == "ok" and not emulated(i.record) for i in members)
+    shows, bars = _shows([i.record for i in members if i.record.status == "ok" and not emulated(i.record)])
     return Matrix(
         caption=scenario_words(task, scenario),
         short=scenario_short(task, scenario),
-        shows=shows if measured else "",
+        shows=shows,
         bars=bars if any(cell.bar is not None for cell in every) else "",
         targets=targets,
         rows=rows,

@@ -1,17 +1,22 @@
 """The figures of a run that are metrics, by name: the value and the interval that its record has, and both as shown."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
+from bench.contracts import Scenario
 from bench.record.record import Record
 from bench.scenarios.kinds import kind_of
+from bench.scenarios.open_loops import bound_percentile
 from bench.settings import setting_words
 from bench.words import Sentence, units
 
 if TYPE_CHECKING:
     from bench.analysis.figures.rule import Figure, Interval
     from bench.analysis.metrics import Metric
+
+P50 = "latency_p50_ns"
 
 
 @cache
@@ -37,13 +42,39 @@ def _along(metric: "Metric") -> "Sentence | str":
 
 
 def leading(record: Record) -> str:
-    """The metric that sums up a run of tensors: the p50, where queries overlap the throughput, and of an open loop or a
-    pipeline the first that it has of those which its scenario names."""
-    kind = kind_of(record.plan.scenario)
-    if kind.open_loop or kind.staged:
-        own = (name for name in kind.leading if figure(record, name) is not None)
-        return next(own, "latency_p50_ns")
-    return "throughput_per_s" if kind.overlapping else "latency_p50_ns"
+    """The metric that sums up a run: of those that its scenario leads with and its task may have, the first that was
+    measured; where none was, the last."""
+    names = [name for name in kind_of(record.plan.scenario).leading if _of_task(record, name)] or [P50]
+    return next((name for name in names if figure(record, name) is not None), names[-1])
+
+
+def beside(record: Record) -> tuple[str, ...]:
+    """The metrics that stand beside the leading one, as its scenario says. Of a bound on a percentile it is that."""
+    scenario = record.plan.scenario
+    names = (tail_metric(scenario) if name == "latency_p99_ns" else name for name in kind_of(scenario).beside)
+    return tuple(name for name in dict.fromkeys(names) if _of_task(record, name) and name != leading(record))
+
+
+def tail_metric(scenario: Scenario) -> str:
+    """The percentile of latency that an open loop's bound is about; of one that no record states, the p99."""
+    asked = bound_percentile(scenario)
+    named = "" if asked is None else f"latency_p{asked:g}_ns".replace(".", "")
+    return named if named in metrics() else "latency_p99_ns"
+
+
+def _of_task(record: Record, name: str) -> bool:
+    return name in metrics() and metrics()[name].applies in (None, record.plan.model.task)
+
+
+def short_title(name: str) -> str:
+    """What a metric is called where there is little room."""
+    return str(metrics()[name].short or metrics()[name].title)
+
+
+def column_title(name: str) -> str:
+    """The same above a column; ``p50`` stays as it is."""
+    title = short_title(name)
+    return title if re.match(r"p\d", title) else title[:1].upper() + title[1:]
 
 
 def figure(record: Record, name: str) -> "Figure":
@@ -68,25 +99,11 @@ def between(record: Record, name: str) -> str:
 
 
 def asked_for(record: Record) -> "tuple[Metric, ...]":
-    """The metrics that the run has because it was asked for them, with a setting or by its scenario."""
-    settings, scenario = record.plan.settings, record.plan.scenario.name
-    return tuple(
-        metric
-        for metric in metrics().values()
-        if metric.listed
-        and (metric.settings or metric.scenarios)
-        and metric.asked_for(settings)
-        and metric.of_scenario(scenario)
-    )
-
-
-def beside(record: Record) -> "tuple[Metric, ...]":
-    """Those of ``asked_for`` that stand beside the usual figures: an open loop's own are its usual figures."""
-    open_loop = kind_of(record.plan.scenario).open_loop
-    return tuple(metric for metric in asked_for(record) if metric.settings or not open_loop)
+    """The metrics that the run has because a setting asked for them."""
+    settings = record.plan.settings
+    return tuple(one for one in metrics().values() if one.settings and one.asked_for(settings))
 
 
 def asked_title(record: Record, metric: "Metric") -> str:
     """``late queries, deadline 33ms``: what it is, and by which settings."""
-    by = setting_words(record.plan.settings, *metric.settings) if metric.settings else ""
-    return ", ".join(filter(None, (str(metric.title), by)))
+    return ", ".join((str(metric.title), setting_words(record.plan.settings, *metric.settings)))

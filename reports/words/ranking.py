@@ -9,13 +9,25 @@ if TYPE_CHECKING:
     from bench.comparison.ranking import Against
 
 
-def figure(metric: str, title: str, unit: str, value: float) -> str:
-    """The figure that a contest is about: ``4.00 ms``, ``12.1 ms a token``, ``612 queries/s``. What is neither the p50
-    nor of a token nor the throughput is named: ``latency p99 4.00 ms``."""
+UNNAMED = ("latency_p50_ns", "samples_per_s")
+"""Figures that their unit says enough of, as of queries per second."""
+RATES = ("queries_per_s", "samples_per_s", "tokens_per_s")
+
+
+def figure_words(metric: str, title: str, unit: str, value: float) -> str:
+    """The figure that a contest is about: ``4.00 ms``, ``12.1 ms a token``, ``612 queries/s``; others are named:
+    ``latency p99 4.00 ms``."""
     if metric == "tpot_ns":
         return say("report.time_a_token", time_ns=value)
     shown = units.figure(value, unit)
-    return shown if metric == "latency_p50_ns" or unit == "queries_per_s" else f"{title} {shown}"
+    return shown if metric in UNNAMED or unit == "queries_per_s" else f"{title} {shown}"
+
+
+def lead_code(unit: str) -> str:
+    """The code of the sentence that names the best: the fastest, the highest rate, the best fraction."""
+    if unit in RATES:
+        return "report.fastest.rate"
+    return "report.fastest.best" if unit == "fraction" else "report.fastest.lead"
 
 
 def relation(one: "Against") -> str:

@@ -89,7 +89,7 @@ WAKING = (
         metric=_CPU,
         of=_cpu,
         pooled=lambda points, index, values: middle(values),
-        interval=lambda points, index, values: _around(values),
+        interval=lambda points, index, values: between(values),
         compared=False,
     ),
 )

@@ -21,8 +21,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     run, or a larger one, make it invalid. ``applies``: to tensors or text; ``None``: to both. ``beside``: another
     metric of the same measurement, whose reason for being missing stands for this one's too. ``tail``: a percentile
     beyond the median, which depends on preemption. ``scenarios``: names of those that alone have it; none: all.
-    ``compared``: more or less of it is better; else it only says how a run is made up. ``listed``: of those of a
-    scenario, whether lists of runs have it as a column; else it stands in a table of its own."""
+    ``compared``: more or less of it is better; else it only says how a run is made up."""
 
     name: str
     unit: Unit
@@ -40,7 +39,6 @@ class Metric(Struct, frozen=True, kw_only=True):
     settings: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = ()
     compared: bool = True
-    listed: bool = True
 
     @property
     def title(self) -> Sentence:

@@ -16,10 +16,11 @@ MOST_ROWS = 40
 
 def curve_table(record: Record) -> Table | None:
     """``None`` of a scenario without an axis, and where nothing was measured."""
-    curves = record.summary.curves
-    first = next(iter(curves.values()), None)
+    first = next(iter(record.summary.curves.values()), None)
     if first is None or not first.points:
         return None
+    every = record.summary.curves
+    curves = {name: one for name, one in every.items() if any(point.value is not None for point in one.points)}
     shown = shown_points(len(first.points))
     heads = (
         Column("point", capital(units.clean(str(axis_title(first.axis))))),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.reports.words.ranking import figure
+from bench.reports.words.ranking import figure_words
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ def test_what_is_ranked_is_named_where_it_is_not_the_p50(
     metric: str, title: str, unit: str, value: float, expected: str
 ) -> None:
     """A p99 that leads is not shown as a bare time."""
-    assert expected == figure(metric, title, unit, value)
+    assert expected == figure_words(metric, title, unit, value)

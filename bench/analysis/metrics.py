@@ -73,6 +73,7 @@ def _tail_metric(p: float) -> Metric:
         samples=processes_.MIN_SAMPLES[p],
         applies="tensor",
         tail=True,
+        over_points=True,
     )
 
 
@@ -115,6 +116,7 @@ METRICS: tuple[Metric, ...] = (
         rule=percentile_of(Processes.latencies, 50),
         short="p50",
         samples=processes_.MIN_SAMPLES[50],
+        over_points=True,
     ),
     *(_tail_metric(p) for p in processes_.MIN_SAMPLES if p > 50),
     Metric(
@@ -187,6 +189,7 @@ METRICS: tuple[Metric, ...] = (
         unit="queries_per_s",
         path=("throughput_per_s",),
         rule=Rule(of=_each(lambda p: p.throughput_per_s), pooled=typical, how=GEOMETRIC_MEAN),
+        over_points=True,
         lower_is_better=False,
     ),
     Metric(
@@ -286,6 +289,7 @@ METRICS: tuple[Metric, ...] = (
         unit="fraction",
         rule=LATE,
         short=sentence("metric.late_fraction.short"),
+        over_points=True,
         speed=False,
         tail=True,
         settings=("deadline",),

@@ -85,7 +85,7 @@ def concerns(metric: Metric, base: Observation, new: Observation) -> bool:
     for it. One that is ``beside`` another is left to that other where neither side has it."""
     defined = metric.compared and metric.name in base.values and metric.name in new.values
     asked = (metric.asked_for(side.record.plan.settings) for side in (base, new))
-    played = (metric.of_scenario(side.record.plan.scenario.name) for side in (base, new))
+    played = (metric.compared_in(side.record.plan.scenario) for side in (base, new))
     seen = not metric.beside or any(v is not None for side in (base, new) for v in side.values.get(metric.name, ()))
     return defined and any(asked) and any(played) and seen
 

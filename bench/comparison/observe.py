@@ -65,10 +65,10 @@ def observe(run: RecordedRun, source: str = "") -> Observation:
     processes = _processes(run, name)
     each = processes.each
     try:
-        task, scenario = record.plan.model.task, record.plan.scenario.name
-        defined = [m for m in METRICS if m.applies in (None, task) and m.of_scenario(scenario)]
+        task, scenario = record.plan.model.task, record.plan.scenario
+        defined = [m for m in METRICS if m.applies in (None, task) and m.compared_in(scenario)]
         values = {m.name: tuple(m.rule.of(processes)) for m in defined}
-        values |= values_along(processes, record.plan.scenario)
+        values |= values_along(processes, scenario)
     except (ValueError, ArithmeticError) as error:  # a time or size below 0, or beyond all measure, in record.json
         told = sentence("compare.impossible_figures", source=name, error=error)
         raise InputError(told, sentence("compare.impossible_figures.remedy")) from None

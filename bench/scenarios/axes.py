@@ -27,6 +27,13 @@ def mixes_points(scenario: Scenario) -> bool:
     return axis_of(scenario) is not None and not kind.rounds and not kind.overlapping
 
 
+def has_unlike_points(scenario: Scenario) -> bool:
+    """Whether its points are compared with one of them, such as answers after idling with warm ones: a figure of all
+    queries together says how many there were of each."""
+    axis = axis_of(scenario)
+    return axis is not None and axis.zero
+
+
 def points_of(scenario: Scenario) -> tuple[float, ...]:
     """The values of its axis as the plan has them; none where the player finds them. Raises ``ValueError`` for a
     parameter that is missing or cannot give so many points."""

@@ -1,6 +1,6 @@
 """Scenarios in words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from bench.contracts import Scenario
@@ -102,6 +102,14 @@ def _parameters(scenario: Scenario) -> str:
     return f" ({named})" if named else ""
 
 
+def _telling(scenario: Scenario) -> Sequence[str]:
+    """The parameters without those that have their default, except for the first of the kind."""
+    parameters = kind_of(scenario).parameters
+    usual = {one.name: one.default for one in parameters[1:]}
+    own = {name: value for name, value in scenario.own_parameters.items() if usual.get(name) != value}
+    return shown_of(parameters, own)
+
+
 def _text(scenario: Scenario) -> str:
     """``Text generation, single-stream: 16 prompt tokens at depth 512, 32 generated``."""
     only_text = kind_of(scenario).tasks == ("text_generation",) and scenario.name in WORDS
@@ -145,7 +153,7 @@ def scenario_short(task: str, scenario: Scenario) -> str:
     else:
         parts.append(scenario.name)
         parts += [] if scenario.lanes is None else [units.counted(scenario.lanes, "lane")]
-        parts += shown_of(kind_of(scenario).parameters, scenario.own_parameters)
+        parts += _telling(scenario)
     if scenario.compile_cache != "none":
         cache = say(f"report.compile_cache.{scenario.compile_cache}")
         parts.append(say("report.scenario.short_cached", cache=cache))

@@ -107,7 +107,7 @@ MEMBERS = {
         *("too_few_samples", "not_converged", "processes_differ", "single_process", "drift", "not_steady"),
         *("host_busy", "frequency_changed", "on_battery", "timer_too_coarse", "sensor_lost"),
         *("meter_not_aligned", "meter_gap", "meter_uncertain", "idle_not_idle", "load_not_generated"),
-        *("throttled", "unplugged_midway"),
+        *("throttled", "unplugged_midway", "idle_overran"),
     },
 }
 

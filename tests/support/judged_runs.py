@@ -29,7 +29,7 @@ from bench.record.runner import OtherTool
 from bench.record.summary import Summary
 from bench.record.text import AnswersChecked, TextGeneration
 from bench.suite.presets import PRESETS, emulated_rule
-from bench.testing.records import INPUTS, fake_record, fake_repeat
+from bench.testing.records import INPUTS, fake_record, fake_repeat, fake_run
 
 QUICK = PRESETS["quick"].rule
 replace = msgspec.structs.replace
@@ -200,6 +200,17 @@ def fed(source: Literal["seeded", "file"]) -> Record:
     return planned(sound_record(), inputs=replace(INPUTS, fed=(x, lens)))
 
 
+def woken(*idle_ms: int) -> RecordedRun:
+    """A run that was to idle for 100 ms, and idled for ``idle_ms``, each with a query after it and one before it."""
+    pauses = np.array([ms for each in idle_ms for ms in (*[0] * 99, each)]) * 1_000_000
+    point, record = (pauses > 0).astype(np.int64), sound_record()
+    scenario = Scenario("wake", parameters={"idle_ms": (100,), "wakes": len(idle_ms)})
+    arrays = {"point": point, "idle_ns": pauses, "idle_cpu_ns": pauses // 10}
+    run = fake_run("r", [steady(i, len(pauses)) for i in range(3)], arrays=[arrays] * 3, scenario=scenario)
+    plan = replace(record.plan, scenario=scenario)
+    return replace(run, record=replace(record, plan=plan, repeats=run.record.repeats))
+
+
 DEVICE_PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     "throttled": (
         run_of(repeats_with(sound_record(), throttle_events=3)),
@@ -213,12 +224,17 @@ DEVICE_PROVOKED: dict[str, tuple[RecordedRun, str]] = {
         ),
         "The machine changed from mains to battery during the run: 2 of 3 repeats ran on mains alone.",
     ),
+    "idle_overran": (
+        woken(101, 140, 180),
+        "6 of 9 pauses were longer than asked for: the longest took 180 ms instead of 100 ms.",
+    ),
 }
 DEVICE_SILENT: dict[str, RecordedRun] = {
     "throttled": run_of(repeats_with(sound_record(), throttle_events=0)),
     "unplugged_midway": run_of(
         replace(repeats_with(sound_record(), power_sources=("battery", "ac")), environment=Environment())
     ),
+    "idle_overran": woken(100, 101, 129),
 }
 """Of the checks on the device: runs that have the code, and runs like them that have not."""
 

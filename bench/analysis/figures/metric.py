@@ -7,7 +7,9 @@ from msgspec import Struct
 
 from bench.analysis.figures.rule import Figure, Interval, Rule, Unit
 from bench.analysis.verdict.codes import About
+from bench.contracts import Scenario
 from bench.record.summary import Summary
+from bench.scenarios.axes import has_unlike_points
 from bench.settings import setting_fields
 from bench.words import Sentence, sentence
 
@@ -21,7 +23,8 @@ class Metric(Struct, frozen=True, kw_only=True):
     run, or a larger one, make it invalid. ``applies``: to tensors or text; ``None``: to both. ``beside``: another
     metric of the same measurement, whose reason for being missing stands for this one's too. ``tail``: a percentile
     beyond the median, which depends on preemption. ``scenarios``: names of those that alone have it; none: all.
-    ``compared``: more or less of it is better; else it only says how a run is made up."""
+    ``compared``: more or less of it is better; else it only says how a run is made up. ``over_points``: of all queries,
+    whatever point of the scenario's axis they belong to; where points are unlike, it is of a mixture of them."""
 
     name: str
     unit: Unit
@@ -39,6 +42,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     settings: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = ()
     compared: bool = True
+    over_points: bool = False
 
     @property
     def title(self) -> Sentence:
@@ -83,6 +87,11 @@ class Metric(Struct, frozen=True, kw_only=True):
     def of_scenario(self, name: str) -> bool:
         """Whether runs of that scenario have it."""
         return not self.scenarios or name in self.scenarios
+
+    def compared_in(self, scenario: Scenario) -> bool:
+        """Whether runs of that scenario are compared by it."""
+        mixed = self.over_points and has_unlike_points(scenario)
+        return not mixed and self.of_scenario(scenario.name)
 
     def figure(self, found: Summary) -> Figure:
         """The figure of the run, as the record has it; ``None`` where it was not measured."""

@@ -60,6 +60,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "cached_results": Code(invalidates=True, group="outputs", about="steady_state"),
         "on_battery": Code(invalidates=False, group="noise", about="times"),
         "timer_too_coarse": Code(invalidates=True, group="noise", about="steady_state"),
+        "idle_overran": Code(invalidates=True, group="noise", about="steady_state"),
         "load_not_generated": Code(invalidates=True, group="noise", about="steady_state"),
         "deadline_missed": Code(invalidates=True, group="outputs", about="steady_state"),
         "output_mismatch": Code(invalidates=True, group="outputs", cause="wrong_outputs"),

@@ -1,4 +1,4 @@
-"""The verdict's checks on the device while it was measured: heat, and what fed it."""
+"""The verdict's checks on the device while it was measured: heat, what fed it, and whether it idled as asked."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -9,11 +9,15 @@ from bench.analysis.repeats import few
 from bench.analysis.verdict.codes import reason, remedy_of
 from bench.record.energy import Trace
 from bench.record.record import Reason, RecordedRun, Repeat
+from bench.scenarios.idling import idles
 from bench.scenarios.lasting import lasting_of
 from bench.words import sentence
 
 BUSY = 0.10
 """Fraction of the machine that others used, from which on the cause of a loss of speed is not known."""
+OVERRUN, SLEPT_ON_NS = 0.1, 20_000_000
+"""A pause is longer than asked for by more than this fraction of it, and by more than a sleep that ends late."""
+HALF = 0.5
 
 if TYPE_CHECKING:
     from bench.analysis.run_processes import TimedRun
@@ -104,6 +108,33 @@ def _sources(repeats: Sequence[Repeat]) -> list[str]:
     return [source for repeat in repeats for source in repeat.power_sources]
 
 
+def _idle_overran(run: RecordedRun) -> Reason | None:
+    """Pauses that were longer than asked for: the machine was busy, or the process was stopped. Where that befell half
+    of those of one idle time, its answers are those of another."""
+    import numpy as np
+
+    scenario = run.record.plan.scenario
+    arrays = [repeat.samples.arrays for repeat in run.record.repeats if repeat.samples is not None]
+    held = [(run.samples[one["idle_ns"]], run.samples[one["point"]]) for one in arrays if "idle_ns" in one]
+    if not idles(scenario) or not held:
+        return None
+    idle_ns, point = (np.concatenate(parts) for parts in zip(*held, strict=True))
+    asked_ns = 1e6 * np.array([0.0, *scenario.numbers("idle_ms")])[point]
+    woken = point > 0
+    over = woken & (idle_ns > asked_ns * (1 + OVERRUN) + SLEPT_ON_NS)
+    if not over.any():
+        return None
+    worst = int(np.argmax(np.where(over, idle_ns / np.maximum(asked_ns, 1), 0)))
+    figures = {
+        "pauses_longer": int(over.sum()),
+        "pauses": int(woken.sum()),
+        "idle_ns": int(idle_ns[worst]),
+        "asked_ns": int(asked_ns[worst]),
+    }
+    most = max(float(over[point == index].mean()) for index in np.unique(point[woken]))
+    return reason("idle_overran", sentence("verdict.idle_overran", **figures), figures, invalidates=most >= HALF)
+
+
 DEVICE_CHECKS: "Mapping[str, Check]" = MappingProxyType(
-    {"throttled": _throttled, "unplugged_midway": _unplugged_midway}
+    {"throttled": _throttled, "unplugged_midway": _unplugged_midway, "idle_overran": _idle_overran}
 )

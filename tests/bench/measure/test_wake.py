@@ -265,6 +265,21 @@ def test_a_later_awakening_is_found_by_the_comparison() -> None:
         change.metric: change.word for change in found.changes
     }.items()
     assert found.worse
+    mixed = {"latency_p50_ns", "latency_p90_ns", "throughput_per_s"}  # of warm and woken queries together
+    assert not mixed & {one.metric for one in (*found.changes, *found.omitted)}
+
+
+def test_cpu_time_of_a_second_is_not_below_zero() -> None:
+    """Its interval is one of logarithms: processes that differ by much do not make it reach below 0."""
+    run = record_of(8 * MS, processes=3)
+    for factor, repeat in zip((1, 4, 20), run.record.repeats, strict=True):
+        assert repeat.samples is not None
+        name = repeat.samples.arrays["idle_cpu_ns"]
+        run = replace(run, samples={**run.samples, name: run.samples[name] // factor})
+    (cpu,) = (curve for name, curve in judged(run).record.summary.curves.items() if name == "cpu_seconds_per_second")
+    for point in cpu.points[1:]:
+        assert point.interval95 is not None
+        assert 0 < point.interval95[0] < 0.1 < point.interval95[1]
 
 
 def test_reports_show_it_in_both_languages() -> None:

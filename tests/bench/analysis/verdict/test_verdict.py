@@ -271,7 +271,7 @@ def test_what_makes_a_verdict_negative() -> None:
         *("not_measured", "record_edited", "too_few_samples", "not_converged", "processes_differ", "drift"),
         *("host_busy", "throttled", "unplugged_midway", "timer_too_coarse", "cached_results", "output_mismatch"),
         *("seeded_work", "nondeterministic_output", "quality_of_another", "short_generation"),
-        *("meter_uncertain", "idle_not_idle"),
+        *("meter_uncertain", "idle_not_idle", "idle_overran"),
     } | set(PROVOKED_LOOPS)
 
 

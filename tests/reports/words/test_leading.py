@@ -1,0 +1,102 @@
+"""The first figure of a run is the one that its scenario is about, in words that say what it is."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from open_loops import Device as Lane
+from open_loops import sound_run
+from sustained import Device, noisy, played, run_of, sustained
+
+from bench.analysis.metrics import METRICS
+from bench.contracts import Scenario
+from bench.record.record import RecordedRun
+from bench.reports.runs.html import HtmlReport
+from bench.reports.runs.markdown import MarkdownReport
+from bench.reports.runs.terminal import TerminalReport
+from bench.reports.words.leading import WORDS, leading_words
+from bench.scenarios.kinds import KINDS, parse_scenario, settled
+from bench.store.derived import judged
+from bench.testing.records import fake_run
+from bench.words import speaking, units
+
+MS, SECOND = 1_000_000, 1_000_000_000
+
+
+def scenario_of(text: str) -> Scenario:
+    kind = KINDS[text.partition(":")[0]]
+    return settled(parse_scenario(text, kind), kind)
+
+
+def lasting(minutes: int, throttles: bool, **rate: float) -> RecordedRun:
+    scenario = sustained(minutes, **rate)
+    level = noisy(lambda minute: 125.0 if throttles and minute >= 7 else 100.0)
+    return judged(run_of([played(Device(level), scenario)], scenario))
+
+
+def waking() -> RecordedRun:
+    point = np.tile([*[0] * 10, 1, *[0] * 10, 2], 4)
+    idle_ns = np.choose(point, [0, 100 * MS, SECOND])
+    arrays = {"point": point, "idle_ns": idle_ns, "idle_cpu_ns": idle_ns // 10}
+    latency = np.choose(point, [2 * MS, 3 * MS, 8 * MS])
+    return judged(fake_run("r", [latency] * 3, arrays=[arrays] * 3, scenario=scenario_of("wake:idle=100ms,1s,wakes=4")))
+
+
+def plain(text: str, latency_ns: int, queries: int = 1000) -> RecordedRun:
+    return judged(fake_run("r", [np.full(queries, latency_ns)] * 3, scenario=scenario_of(text)))
+
+
+SAID: dict[str, tuple[Any, str, str]] = {
+    "sustained": (lambda: lasting(4, throttles=False), "steady rate 9.97 queries/s, 99.6 %", "안정 속도 9.97 쿼리/s"),
+    "throttled": (lambda: lasting(20, throttles=True), "throttled after 42", "스로틀링"),
+    "wake": (
+        waking,
+        "8.00 ms to the first answer after 1.00 s idle (4.00× the warm one)",
+        "1.00 s 유휴 뒤의 첫 응답까지 8.00 ms",
+    ),
+    "fixed-rate": (
+        lambda: judged(sound_run("fixed-rate:rate=50", lambda: Lane([5 * MS]))),
+        "100 % of frames in time (",
+        "제때 처리된 프레임 100%(",
+    ),
+    "server": (
+        lambda: judged(sound_run("server:rate=50,latency=20ms,percentile=90", lambda: Lane([5 * MS]))),
+        " of queries within 20.0 ms (",
+        "20.0 ms 이내 쿼리 ",
+    ),
+    "batch": (lambda: plain("batch:sizes=4", 2 * MS), "2000 samples/s in batches of 4", "배치 크기 4, 2000 샘플/s"),
+    "multi-stream": (
+        lambda: plain("multi-stream:streams=8", 2 * MS),
+        "2.00 ms at p99 for a query of 8 samples",
+        "샘플 8개 쿼리의 p99 2.00 ms",
+    ),
+    "single-stream": (lambda: plain("single-stream", 2 * MS), "2.00 ms", "2.00 ms"),
+}
+
+
+@pytest.mark.parametrize("scenario", SAID)
+def test_it_is_said_what_was_measured(scenario: str) -> None:
+    """On the first screen of each format, in both languages."""
+    make, english, korean = SAID[scenario]
+    run: RecordedRun = make()
+    assert english in leading_words(run.record)
+    for writer in (HtmlReport(), MarkdownReport(), TerminalReport(400)):
+        told = writer.render([run]).decode().replace(units.NO_BREAK, " ").replace("\\", "")
+        assert english in told
+    with speaking("ko"):
+        assert korean in leading_words(run.record)
+
+
+def test_every_scenario_has_its_words_and_names_metrics() -> None:
+    assert {*WORDS} == {*KINDS}
+    known = {metric.name for metric in METRICS}
+    assert not {name for kind in KINDS.values() for name in (*kind.leading, *kind.beside)} - known
+
+
+def test_a_column_stands_where_a_run_has_the_figure() -> None:
+    """No power sensor, no column of watts; of a sustained run no throttle, no time to it."""
+    shown = TerminalReport(200).render([waking()]).decode()
+    assert "Over warm" in shown
+    assert "to keep awake" not in shown
+    steady, hot = (TerminalReport(200).render([lasting(20, throttles)]).decode() for throttles in (False, True))
+    assert ("Throttles after" in steady, "Throttles after" in hot) == (False, True)

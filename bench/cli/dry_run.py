@@ -180,10 +180,12 @@ def print_remedy(remedy: str) -> None:
 
 def _repeats(run: "PlannedRun") -> str:
     """``6 to 20``, or one number where it is fixed."""
-    rule = run.repeat_rule
-    if rule is None or rule.fewest == rule.most:
+    from bench.cli.terminal.progress import most_repeats
+
+    rule, most = run.repeat_rule, most_repeats(run)
+    if rule is None or rule.fewest == most:
         return str(run.repeats)
-    return say("unit.from_to", low=rule.fewest, high=rule.most)
+    return say("unit.from_to", low=rule.fewest, high=most)
 
 
 def _note(run: "PlannedRun", failure: "Failure | None") -> str:
@@ -215,7 +217,7 @@ def _scenario(run: "PlannedRun") -> str:
 
 def for_scripts(run: "PlannedRun", refused: "Failure | None", beside: bool = False) -> dict[str, object]:
     """A planned run as plain data, without paths, and why it would be refused."""
-    from bench.cli.terminal.progress import expected_seconds
+    from bench.cli.terminal.progress import expected_seconds, most_repeats
 
     left_out, expected = run.skip or refused, expected_seconds(run, beside)
     return {
@@ -236,7 +238,7 @@ def for_scripts(run: "PlannedRun", refused: "Failure | None", beside: bool = Fal
         "chat": run.model.ask.chat,
         "preset": run.preset,
         "repeats": run.repeats,
-        "repeats_at_most": run.repeats if run.repeat_rule is None else run.repeat_rule.most,
+        "repeats_at_most": most_repeats(run),
         "seed": run.seed,
         "settings": run.settings,
         "at_least_seconds": None if left_out else round(expected.least),

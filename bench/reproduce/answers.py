@@ -7,15 +7,16 @@ from statistics import fmean
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bench.analysis.metrics import METRICS, Metric
 from bench.analysis.quality import MARGIN as QUALITY_MARGIN
 from bench.analysis.verdict.emulated import is_emulated
 from bench.comparison.comparability import comparable
 from bench.comparison.interleaved import CANCELLED, pair_logs
 from bench.comparison.observe import observe
+from bench.comparison.rules import FEW
 from bench.errors import OdbError
 from bench.record.record import Record, RecordedRun
 from bench.reproduce.equivalence import OWN_CHANGES, Equivalence, equivalence, within
+from bench.scenarios.lasting import lasting_of
 from bench.submission.assessment import Row
 from bench.submission.decision import target_of
 from bench.submission.dossier.reproduction import Answer
@@ -24,7 +25,6 @@ from bench.words import Sentence, sentence
 
 NEAR_ONE = 1e-4
 """Cosines and agreements that differ by this are alike on any machine."""
-UNITS = {metric.place: metric for metric in METRICS}
 STEADY = (*CANCELLED, "processes_differ")
 """Reasons that make a run's own times doubtful, and that the ratio to a yardstick is not touched by."""
 
@@ -81,13 +81,34 @@ def answer(row: Row, claimed: Side | None, again: Side | None, margin: float, ot
 
 
 def _times(kind: FigureKind, claimed: Side, again: Side, margin: float, lower_is_better: bool) -> Equivalence:
-    metric = UNITS[kind.path]
-    if metric.fraction:
-        before, after = kind.see(claimed.run).value or 0.0, kind.see(again.run).value or 0.0
-        return within(before, after, margin, lower_is_better)
-    values = [_by_process(metric, side.run) for side in (claimed, again)]
+    values = [_by_process(kind, side.run) for side in (claimed, again)]
+    of_one = min(map(len, values)) < 2 and lasting_of(claimed.record.plan.scenario) is not None
+    if kind.metric is not None and (kind.metric.fraction or (of_one and not kind.metric.bounded)):
+        return _within_run(kind.see(claimed.run), kind.see(again.run), margin, lower_is_better)
+    if of_one:
+        return Equivalence(word="cannot_tell", reason=sentence("reproduce.rate_of_one_run"))
     own = 1.0 if kind.about == "memory" else OWN_CHANGES
     return equivalence(values[0], values[1], margin, lower_is_better, own)
+
+
+def _within_run(seen: Seen, anew: Seen, margin: float, lower_is_better: bool) -> Equivalence:
+    """Of a figure that relates parts of one run to each other, such as a retained fraction: the machine's own speed
+    cancels in it, so that two runs may confirm each other. To contradict, there must be as many processes as for any
+    figure, and intervals that are apart."""
+    found = within(seen.value or 0.0, anew.value or 0.0, margin, lower_is_better)
+    if found.word != "not_reproduced":
+        return found
+    if min(seen.n, anew.n) < FEW:
+        return replace(found, word="cannot_tell", reason=sentence("reproduce.few_processes", least=FEW))
+    if _overlapping(seen, anew):
+        return replace(found, word="cannot_tell", reason=sentence("reproduce.too_uncertain"))
+    return found
+
+
+def _overlapping(seen: Seen, anew: Seen) -> bool:
+    if seen.low is None or seen.high is None or anew.low is None or anew.high is None:
+        return False
+    return seen.low <= anew.high and anew.low <= seen.high
 
 
 def _by_pairs(
@@ -105,18 +126,16 @@ def _by_pairs(
 def _pairs(kind: FigureKind, claimed: Side, again: Side) -> tuple[list[float], list[float]] | None:
     """The ratios to the yardstick, one a pair of processes; ``None`` for a figure that has none, and where the two have
     no common yardstick."""
-    metric = UNITS.get(kind.path)
-    if metric is None or not metric.bounded or not _same_yardstick(claimed, again):
+    if kind.metric is None or not kind.metric.bounded or not _same_yardstick(claimed, again):
         return None
-    found = _to_yardstick(metric, claimed), _to_yardstick(metric, again)
+    found = _to_yardstick(kind.observed, claimed), _to_yardstick(kind.observed, again)
     return found if all(found) else None
 
 
 def _slower(kind: FigureKind, claimed: Side, again: Side) -> float:
     """How many times as long the yardstick took here as beside the claim."""
-    metric = UNITS[kind.path]
     means = [
-        fmean(map(log, _by_process(metric, side.yardstick))) for side in (claimed, again) if side.yardstick is not None
+        fmean(map(log, _by_process(kind, side.yardstick))) for side in (claimed, again) if side.yardstick is not None
     ]
     return exp(means[1] - means[0])
 
@@ -138,20 +157,20 @@ def _with_own_times(
     return found
 
 
-def _by_process(metric: Metric, run: RecordedRun) -> list[float]:
+def _by_process(kind: FigureKind, run: RecordedRun) -> list[float]:
     """Empty unless every process has the figure."""
-    values = observe(run).values.get(metric.name, ())
+    values = observe(run).values.get(kind.observed, ())
     return [] if None in values else [float(value) for value in values if value is not None]
 
 
-def _to_yardstick(metric: Metric, side: Side) -> list[float]:
+def _to_yardstick(name: str, side: Side) -> list[float]:
     """The figure over the yardstick's, one a pair of processes; empty where there is no yardstick or no figure."""
     if side.yardstick is None:
         return []
     base, new = observe(side.yardstick), observe(side.run)
-    if None in base.values.get(metric.name, (None,)) or None in new.values.get(metric.name, (None,)):
+    if None in base.values.get(name, (None,)) or None in new.values.get(name, (None,)):
         return []
-    found = pair_logs(metric.name, base, new)
+    found = pair_logs(name, base, new)
     return [] if found is None else [exp(log) for log in found.logs]
 
 

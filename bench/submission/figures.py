@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from bench.analysis.curves.table import CURVES
 from bench.analysis.metrics import METRICS, Metric
+from bench.comparison.along import name_at
 from bench.comparison.observe import observe
 from bench.contracts.model import Task
 from bench.errors import UnknownName
@@ -58,7 +59,8 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 class FigureKind(Struct, frozen=True, kw_only=True):
     """``unit``: that of the record (``bench.submission.units``). ``needs``: evidence without which it is not known.
-    ``lower_is_better``: null where only the dataset knows. ``applies``: to models of one kind alone."""
+    ``lower_is_better``: null where only the dataset knows. ``applies``: to models of one kind alone. ``metric``: what
+    it is a figure of, and ``observed``, by which name ``bench.comparison.observe`` has the figure of each process."""
 
     path: str
     unit: str
@@ -67,6 +69,8 @@ class FigureKind(Struct, frozen=True, kw_only=True):
     needs: tuple[Evidence, ...] = ()
     lower_is_better: bool | None = None
     applies: Task | None = None
+    metric: Metric | None = None
+    observed: str = ""
 
     @property
     def of_device(self) -> bool:
@@ -123,7 +127,7 @@ def _metric(metric: Metric) -> FigureKind:
             return Seen(value=value, low=low, high=high, interval="ci95", n=len(values))
         return Seen(value=value, n=len(values))
 
-    return _of_metric(metric.place, metric, see)
+    return _of_metric(metric.place, metric, metric.name, see)
 
 
 def _at_point(path: str, metric: Metric, at: float) -> FigureKind:
@@ -139,10 +143,10 @@ def _at_point(path: str, metric: Metric, at: float) -> FigureKind:
         low, high = point.interval95
         return Seen(value=point.value, low=low, high=high, interval="ci95", n=len(run.record.repeats))
 
-    return _of_metric(path, metric, see)
+    return _of_metric(path, metric, name_at(metric.name, at), see)
 
 
-def _of_metric(path: str, metric: Metric, see: Callable[[RecordedRun], Seen]) -> FigureKind:
+def _of_metric(path: str, metric: Metric, observed: str, see: Callable[[RecordedRun], Seen]) -> FigureKind:
     about: About = "energy" if metric.unit in ENERGY_UNITS else "memory" if metric.unit == "bytes" else "speed"
     needs: tuple[Evidence, ...] = ("energy_meter",) if about == "energy" and metric.unit != UNMETERED else ()
     return FigureKind(
@@ -153,6 +157,8 @@ def _of_metric(path: str, metric: Metric, see: Callable[[RecordedRun], Seen]) ->
         needs=needs,
         lower_is_better=metric.lower_is_better,
         applies=metric.applies,
+        metric=metric,
+        observed=observed,
     )
 
 

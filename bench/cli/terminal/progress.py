@@ -13,6 +13,7 @@ from bench.measure.players.end_to_end import ALONE, OVERLAPPED
 from bench.measure.stopping import WARMUP_SHARE
 from bench.printable import clean
 from bench.record.evidence import RepeatRule
+from bench.record.record import StoppingRule
 from bench.scenarios.kinds import kind_of
 from bench.scenarios.lasting import lasting_of
 from bench.scenarios.open_loops import is_searched
@@ -52,13 +53,26 @@ def expected_seconds(run: PlannedRun, beside: bool = False) -> Expected:
         return Expected(EMULATED_SECONDS / 3, EMULATED_SECONDS)
     repeats, rule, untimed = run.repeat_rule or RepeatRule(run.repeats, run.repeats), run.rule, 2 * PER_REPEAT_SECONDS
     least_ns, most_ns = _steady_ns(run)
-    shortest_s = (WARMUP_SHARE * rule.warmup_max_duration_ns + least_ns) / 1e9 + PER_REPEAT_SECONDS / 2
+    shortest_s = _shortest_seconds(rule, least_ns)
     longest_s = (rule.warmup_max_duration_ns + most_ns) / 1e9 + PER_REPEAT_SECONDS
     budget_s = math.inf if repeats.budget_ns is None else repeats.budget_ns / 1e9 + longest_s
     most_s = max(repeats.fewest * longest_s, min(repeats.most * longest_s, budget_s))
     idle = run.scenario.own_parameters.get("cooldown_s", 0)
     cooling_s = repeats.fewest * float(idle) if isinstance(idle, int | float) else 0.0
     return Expected(untimed + cooling_s + repeats.fewest * shortest_s, untimed + cooling_s + most_s)
+
+
+def _shortest_seconds(rule: StoppingRule, least_ns: int) -> float:
+    """Of one repeat."""
+    return (WARMUP_SHARE * rule.warmup_max_duration_ns + least_ns) / 1e9 + PER_REPEAT_SECONDS / 2
+
+
+def most_repeats(run: PlannedRun) -> int:
+    """Those of its rule, unless the fewest already take all the time that the rule has for repeats."""
+    repeats = run.repeat_rule or RepeatRule(run.repeats, run.repeats)
+    shortest_s = _shortest_seconds(run.rule, _steady_ns(run)[0])
+    spent = repeats.budget_ns is not None and repeats.fewest * shortest_s * 1e9 >= repeats.budget_ns
+    return repeats.fewest if spent else repeats.most
 
 
 def _steady_ns(run: PlannedRun) -> tuple[int, int]:

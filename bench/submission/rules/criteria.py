@@ -168,11 +168,13 @@ def repeats_missing(assessment: Assessment, context: Context) -> Iterator[Hit]:
 
 
 def repeats_few(assessment: Assessment, context: Context) -> Iterator[Hit]:
-    """``repeats`` asks for fewer processes than an interval needs."""
+    """``repeats`` asks for fewer processes than an interval needs. One that lasts minutes has its own."""
     for claim in claims(assessment):
         repeats = claim.criterion.repeats
         of_device = claim.kind is not None and claim.kind.of_device
-        if repeats is not None and (repeats < 1 or (of_device and repeats < FEWEST_PROCESSES)):
+        kind = KINDS.get(scenario_name(claim.criterion.scenario))
+        fewest = FEWEST_PROCESSES if of_device and (kind is None or not kind.lasting) else 1
+        if repeats is not None and repeats < fewest:
             yield Hit(of_criterion(claim.criterion, "repeats"), {"repeats": repeats, "fewest": FEWEST_PROCESSES})
 
 

@@ -6,7 +6,9 @@ from zlib import crc32
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from sustained import Device, noisy, played, run_of, sustained
 
+from bench.contracts import Scenario
 from bench.record.asked import Asked, NamedFile
 from bench.record.evidence import Alternation
 from bench.record.inputs import PlannedModel
@@ -285,3 +287,51 @@ def test_a_yardstick_of_another_target_is_none() -> None:
     second = replace(claimed.yardstick, record=replace(record, record_id="second"))
     assert yardstick_of(claimed.run, [claimed.run, claimed.yardstick]) == claimed.yardstick
     assert yardstick_of(claimed.run, [claimed.yardstick, second]) is None
+
+
+def minutes_of(name: str, after_ms: float, throttle_minute: float, processes: int) -> Side:
+    """Of ten minutes at a query every 100 ms, which take ``after_ms`` from a minute on."""
+    scenario = sustained(10)
+    level = [noisy(lambda minute: 100.0 if minute < throttle_minute else after_ms, seed) for seed in range(processes)]
+    found = run_of([played(Device(one), scenario) for one in level], scenario)
+    return Side(judged(replace(found, record=replace(found.record, record_id=name))).plain())
+
+
+@pytest.mark.parametrize(
+    ("metric", "unit", "after_ms", "at", "processes", "word"),
+    [
+        ("retained_fraction", "%", 125, 4, 1, "reproduced"),
+        ("retained_fraction", "%", 160, 4, 1, "cannot_tell"),
+        ("retained_fraction", "%", 160, 4, 5, "not_reproduced"),
+        ("time_to_throttle_ns", "ms", 125, 4, 1, "reproduced"),
+        ("time_to_throttle_ns", "ms", 125, 6, 1, "cannot_tell"),
+        ("steady_rate_per_s", "queries/s", 125, 4, 1, "cannot_tell"),
+        ("steady_rate_per_s", "queries/s", 125, 4, 3, "reproduced"),
+    ],
+)
+def test_of_a_run_of_minutes_its_own_parts_are_confirmed(
+    metric: str, unit: str, after_ms: float, at: float, processes: int, word: str
+) -> None:
+    """Without a yardstick: the speed of the machine cancels in a retained fraction, and not in a rate."""
+    claimed, here = minutes_of("claim", 125, 4, processes), minutes_of("here", after_ms, at, processes)
+    asked = row(claimed.run, f"summary.figures.{metric}.value", unit)
+    one = replace(asked.criterion, direction="at_least", scenario="sustained:minutes=10")
+    assert answer(replace(asked, criterion=one), claimed, here, MARGIN).word == word
+
+
+def test_a_point_of_a_curve_is_compared_by_process() -> None:
+    """A criterion that names an idle time is answered as any other."""
+    point = np.tile([*[0] * 10, 1], 6)
+    idle_ns = np.where(point == 1, 100 * MS, 0)
+    scenario = Scenario("wake", parameters={"idle_ms": (100,), "wakes": 6})
+    arrays = {"point": point, "idle_ns": idle_ns, "idle_cpu_ns": idle_ns // 10}
+
+    def woken(name: str) -> Side:
+        rng = np.random.default_rng(crc32(name.encode()))
+        parts = [np.rint(np.choose(point, [2 * MS, 8 * MS]) * (1 + 0.002 * rng.random(len(point)))) for _ in range(6)]
+        latency = [part.astype(np.int64) for part in parts]
+        return Side(judged(fake_run(name, latency, arrays=[arrays] * 6, scenario=scenario)).plain())
+
+    claimed = woken("claim")
+    asked = row(claimed.run, "summary.curves.latency_p50_ns.at.100")
+    assert answer(asked, claimed, woken("here"), MARGIN).word == "reproduced"

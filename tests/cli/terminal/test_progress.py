@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.cli.terminal.progress import Drawn, Expected, expected_seconds, span_text, total_seconds
+from bench.cli.terminal.progress import Drawn, Expected, expected_seconds, most_repeats, span_text, total_seconds
 from bench.contracts import Device
 from bench.plugins import PluginRef
 from bench.record.evidence import Alternation, RepeatRule
 from bench.record.record import Failure, Scenario
 from bench.suite.plan import ModelChoice, Plan, PlannedRun, TargetChoice
-from bench.suite.presets import PRESETS, emulated_rule
+from bench.suite.presets import PRESETS, emulated_rule, idling_rule
 from bench.suite.suite import ModelAsk
 from bench.testing import FakeClock
 from bench.testing.records import fake_run
@@ -65,6 +65,12 @@ class TestExpected:
         assert (least + 2 * (0.25 + 2), most + 2 * 3) == pytest.approx(expected_seconds(staged))
         turns = replace(staged, alternation=Alternation("g", "new"))
         assert (least, most) == pytest.approx(expected_seconds(turns))
+
+    def test_no_more_repeats_than_there_is_time_for(self) -> None:
+        """Where the fewest take more than the preset's time for repeats, as after long idle times, they are all."""
+        idle = Scenario("wake", parameters={"idle_ms": (60_000,), "wakes": 3})
+        waking = replace(planned(), scenario=idle, rule=idling_rule(QUICK.rule, idle))
+        assert (QUICK.repeats.fewest, QUICK.repeats.most) == (most_repeats(waking), most_repeats(planned()))
 
     def test_what_is_skipped_takes_no_time(self) -> None:
         """And an emulated run its own."""

@@ -311,6 +311,13 @@ def test_a_rule_is_broken_alone(rule) -> None:  # type: ignore[no-untyped-def]
                 assert "{" not in f"{finding.told}{finding.remedy}"
 
 
+def test_one_process_is_enough_of_a_run_of_minutes() -> None:
+    """It has an interval of its own, over its slices; elsewhere five processes are asked for."""
+    for scenario, flagged in (("sustained:minutes=20", False), ("single-stream", True)):
+        found = criterion_of(good(), "latency", repeats=1, scenario=scenario).checked()
+        assert ("ODB-S-215" in {finding.rule for finding in found.findings}) is flagged
+
+
 def test_what_is_detected_is_never_asked() -> None:
     """Processor and power source are asked for only where no record of the preferred device tells them."""
     told = good().checked()

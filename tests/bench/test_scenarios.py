@@ -157,11 +157,12 @@ FRAMED = "frames:rate=auto,deadline=33ms,drop=oldest,idle=1s,500ms,1min"
 
 
 def test_parameters_in_words_are_those_of_the_command_line() -> None:
-    """By the short key, a duration with its unit, and ``-s`` takes it again; a word has no unit."""
+    """By the short key, a duration with its unit, without what has its default, and ``-s`` takes it again; a word has
+    no unit."""
     cases = {
-        "fixed-rate:rate=30,deadline=33ms": "fixed-rate, rate=30, deadline=33ms, drop=oldest",
-        "fixed-rate:rate=0.5,deadline=0.5s": "fixed-rate, rate=0.5, deadline=500ms, drop=oldest",
-        "server:latency=250us": "server, latency=0.25ms, rate=auto, percentile=99",
+        "fixed-rate:rate=30,deadline=33ms": "fixed-rate, rate=30, deadline=33ms",
+        "fixed-rate:rate=0.5,deadline=0.5s": "fixed-rate, rate=0.5, deadline=500ms",
+        "server:latency=250us": "server, latency=0.25ms, rate=auto",
         "multi-stream:streams=4": "multi-stream, streams=4",
         "sustained:minutes=20min,cooldown=1min": "sustained, minutes=20, cooldown=60s",
     }

@@ -41,8 +41,7 @@ def test_what_is_not_within_is_stated_with_its_interval(project: Project) -> Non
     assert [
         "AssertionError: fake on null:cpu: the run is not within its limits.",
         "p50 is 36.0 ms (95 % interval 36.00 – 36.01 ms), above the limit of 33 ms.",
-        "throughput is 27.8 queries/s (95 % interval 27.8 queries/s – 27.8 queries/s), below the limit of "
-        "30 queries/s.",
+        "throughput is 27.8 queries/s (95 % interval 27.8 – 27.8 queries/s), below the limit of 30 queries/s.",
         "macs_on_accelerator has no figure to compare with the limit of 99 %: The record does not say on which device "
         "the multiply-accumulates ran.",
         'Undecided limits fail unless accept="cannot-tell" is given.',

@@ -14,10 +14,12 @@ import msgspec
 from msgspec import Struct
 
 from bench.contracts import Scenario
+from bench.contracts.scenario import Value
 from bench.record.codec import SEALED_SINCE
 from bench.record.evidence import took_turns
 from bench.record.record import Reason, Record, StoppingRule
-from bench.scenarios.parameters import texts_of
+from bench.scenarios.kinds import kind_of
+from bench.scenarios.parameters import shown_of, texts_of
 from bench.words import Sentence, sentence
 
 Subject = Literal["target", "version", "model"]
@@ -195,15 +197,22 @@ def _listed(value: Mapping[str, Any]) -> str:
 
 def scenario_text(scenario: Scenario) -> str:
     """Its name, and what of it was asked for: ``single-stream prompt_tokens=64 generate_tokens=32``."""
-    return " ".join((scenario.name, *asked_of(scenario)))
+    return " ".join((scenario.name, *texts_of(_set(scenario))))
 
 
 def asked_of(scenario: Scenario) -> tuple[str, ...]:
-    """What of a scenario was asked for beside its name: ``prompt_tokens=64``, ``compile_cache=warm``."""
+    """What was asked for beside its name, without defaults but for the first parameter's: ``prompt_tokens=64``."""
+    parameters = kind_of(scenario).parameters
+    usual = {one.name: one.default for one in parameters[1:] if one.default is not None}
+    told = {name: value for name, value in _set(scenario).items() if usual.get(name) != value}
+    return tuple(shown_of(parameters, told))
+
+
+def _set(scenario: Scenario) -> dict[str, Value]:
+    """Everything that is set, by its name."""
     counts = {f: getattr(scenario, f) for f in ("prompt_tokens", "generate_tokens", "depth_tokens", "lanes")}
     cache = {} if scenario.compile_cache == "none" else {"compile_cache": scenario.compile_cache}
-    set_ = {k: v for k, v in counts.items() if v is not None} | dict(scenario.own_parameters) | cache
-    return tuple(texts_of(set_))
+    return {k: v for k, v in counts.items() if v is not None} | dict(scenario.own_parameters) | cache
 
 
 RULES: tuple[Rule, ...] = (

@@ -11,12 +11,16 @@ from bench.machine.files import number_of
 
 def throttle_count(root: Path) -> int | None:
     """Events since the machine started; ``None`` where it does not count them."""
-    folders = [*(root / "sys/devices/system/cpu").glob("cpu*/thermal_throttle")]
-    cores = [number_of(folder / "core_throttle_count") for folder in folders]
-    packages = [number_of(folder / "package_throttle_count") for folder in folders]
-    known = [int(count) for count in cores if count is not None]
-    shared = [int(count) for count in packages if count is not None]
-    return sum(known) + max(shared, default=0) if known or shared else None
+    cores: list[int] = []
+    packages: dict[float | None, int] = {}
+    for folder in (root / "sys/devices/system/cpu").glob("cpu*/thermal_throttle"):
+        own, shared = (number_of(folder / f"{part}_throttle_count") for part in ("core", "package"))
+        package = number_of(folder.parent / "topology/physical_package_id")
+        if own is not None:
+            cores.append(int(own))
+        if shared is not None:
+            packages[package] = max(packages.get(package, 0), int(shared))
+    return sum(cores) + sum(packages.values()) if cores or packages else None
 
 
 def throttled_since(before: int | None, root: Path) -> int | None:

@@ -1,6 +1,7 @@
 """Readings of the device between the queries of a long run: temperatures, clocks, power, and what feeds the machine.
 
-Power and busy time come from the channels of sensors, counters as their difference since the look before.
+Power and busy time come from the channels of sensors, counters as their difference since the look before; memory in use
+is no part of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,8 @@ class TraceLog:
         self, root: Path, sensors: Mapping[str, Sensor] | None = None, channels: Sequence[Channel] = ()
     ) -> None:
         self._root, self._sensors, self._machine = root, sensors or {}, Traces(root)
-        self._channels = tuple(channel for channel in channels if channel.usable)[:MOST_TRACES]
+        told = [channel for channel in channels if channel.usable and channel.kind != "memory"]
+        self._channels = tuple(told[:MOST_TRACES])
         self._counts: dict[str, tuple[int, float | None]] = {}
         self._at_ns: list[int] = []
         self._read: dict[tuple[str, Quantity], dict[int, float | None]] = {}

@@ -301,7 +301,6 @@ METRICS: tuple[Metric, ...] = (
         short=sentence("metric.time_per_input_ns.short"),
         applies="tensor",
         scenarios=END_TO_END,
-        listed=False,
     ),
     Metric(
         name="network_fraction",

@@ -87,12 +87,19 @@ def _left_out(lines: Iterable[Line], known: Iterable[_Known]) -> Iterator[Gap]:
     """A gap for all that no order was made of. What a later plan ordered, when a device was back, is none."""
     ordered = {(one.plan.device, one.plan.model, one.plan.target, one.plan.scenario) for one in known}
     devices = {device for device, *_ in ordered if device}
+    targets = {(device, target) for device, _, target, _ in ordered}
     seen: set[tuple[str, ...]] = set()
     for line in lines:
         if line.kind != "left_out":
             continue
         place = (line.device, line.model, line.target, line.scenario)
-        if (line.model and place in ordered) or (not line.model and line.device in devices) or place in seen:
+        if line.model:
+            later = place in ordered
+        elif line.target:
+            later = (line.device, line.target) in targets
+        else:
+            later = line.device in devices
+        if later or place in seen:
             continue
         seen.add(place)
         texts = {"device": line.device, "model": line.model, "target": line.target, "scenario": line.scenario}

@@ -85,7 +85,11 @@ def checked(keys: Path, now: datetime) -> "Certificate":
 
     for name in (CA, CERTIFICATE, KEY):
         if not is_file(keys / name):
-            raise _wrong(sentence("fleet.keys_file_missing", file=keys / name))
+            missing = sentence("fleet.keys_file_missing", file=keys / name)
+            parties = sorted(str(folder) for folder in keys.glob("*") if is_file(folder / CERTIFICATE))
+            if parties:
+                raise InputError(missing, sentence("fleet.keys_of_all.remedy", folders=parties))
+            raise _wrong(missing)
     try:
         ca, certificate = (
             x509.load_pem_x509_certificate(read_bytes(keys / name, MOST_KEY_BYTES)) for name in (CA, CERTIFICATE)

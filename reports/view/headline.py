@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bench.record.quality import Paired, QualityMetric
 from bench.record.record import Record
 from bench.reports.view.matrix import Matrix, MatrixRow
-from bench.reports.view.rows import Numbered, options_words
+from bench.reports.view.rows import Numbered, options_words, rack_device
 from bench.reports.view.sentences import (
     Sentence,
     emulated_sentences,
@@ -274,7 +274,7 @@ def _why_missing(record: Record) -> str:
 
 
 def _where(record: Record) -> str:
-    return units.clean(record.plan.target.id)
+    return ", ".join((units.clean(record.plan.target.id), *rack_device(record)))
 
 
 def _caveats(a: Record, b: Record) -> list[str]:

@@ -17,6 +17,7 @@ from bench.reports.view.rows import (
     options_words,
     out_of,
     placed,
+    rack_device,
 )
 from bench.reports.words import figures
 from bench.reports.words.causes import DOUBTED, emulated, further_doubts, status
@@ -82,7 +83,7 @@ def _line(item: Numbered, timed: Sequence[Make], in_folder: bool, varied: set[st
         Cell(str(item.number), run=item.number),
         *folder_cells(item, in_folder),
         Cell(_model(item)),
-        Cell(units.clean(target), notes=given),
+        Cell(units.clean(target), notes=(*rack_device(record), *given)),
         *(_figure(make(record), "" if make is _equal else mark) if ok else MISSING_CELL for make in timed),
         *(Cell(make(record)) if ok else MISSING_CELL for make in _COSTS.values()),
         Cell(f"{verdict.sign} {verdict.word}", state, (why,) if why else ()),

@@ -109,11 +109,16 @@ class Numbered(Struct, frozen=True):
 
     @property
     def place(self) -> str:
-        """The target, and of an emulated one the chip."""
+        """The target, of an emulated one the chip, and in a rack the device."""
         target = self.record.plan.target
         if not emulated(self.record):
-            return units.clean(target.id)
+            return ", ".join((units.clean(target.id), *rack_device(self.record)))
         return f"{units.clean(target.id)}, {self.chip}" if target.device_name else self.chip
+
+
+def rack_device(record: Record) -> tuple[str, ...]:
+    """The device of a rack that measured it; nothing outside a rack."""
+    return () if record.fleet is None else (units.clean(record.fleet.device),)
 
 
 def numbered(runs: Sequence[RecordedRun]) -> tuple[Numbered, ...]:

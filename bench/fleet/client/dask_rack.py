@@ -113,7 +113,7 @@ class DaskRack:
             raise Away(str(error)) from error
         self._futures.add(future)  # a future that nobody holds is taken back
         answered = asyncio.ensure_future(_answer_of(future))
-        answered.add_done_callback(lambda _: self._futures.discard(future))
+        answered.add_done_callback(lambda done: self._let_go(future, done))
         heard = asyncio.ensure_future(ended.wait())
         try:
             while True:
@@ -131,6 +131,12 @@ class DaskRack:
         finally:
             heard.cancel()
             self._ended.pop(order_id, None)
+
+    def _let_go(self, future: Any, answered: "asyncio.Future[bytes]") -> None:
+        """The task has ended, or is given up since its result came first: what it raised is of no interest then."""
+        self._futures.discard(future)
+        if not answered.cancelled():
+            answered.exception()
 
     async def holdings(self, device: str) -> Holdings:
         return msgspec.convert(await self._call(device, calls.holdings), Holdings)

@@ -58,6 +58,13 @@ def test_made_again_only_what_is_missing_is_made(tmp_path: Path) -> None:
     party_of(tmp_path / "b")
 
 
+def test_the_folder_of_all_parties_is_told_from_that_of_one(keys: Path) -> None:
+    with pytest.raises(InputError) as raised:
+        party_of(keys)
+    assert {"fleet.keys_file_missing"} == {code_of(raised.value)}
+    assert all(str(keys / party) in str(raised.value.advice) for party in ("board-1", "client", "scheduler"))
+
+
 @pytest.mark.parametrize("name", ["../out", "a/b", "scheduler", "con", ""])
 def test_a_name_that_no_folder_may_have_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError):

@@ -38,6 +38,17 @@ def test_what_came_in_the_end_is_no_gap(tmp_path: Path) -> None:
     assert read_rack(tmp_path).gaps == ()
 
 
+def test_a_target_that_a_device_lacks_is_a_gap_beside_its_other_runs(tmp_path: Path) -> None:
+    lacked = {"kind": "left_out", "device": "intel-1", "target": "qnn:htp", "code": "no_target", "reason": "None."}
+    there = {"kind": "left_out", "device": "intel-1", "target": "openvino:NPU", "code": "no_target", "reason": "None."}
+    run, *_ = rack_runs()
+    save(tmp_path, run.record, run.samples)
+    write_ledger(tmp_path, [run], lacked, there)
+    assert [(gap.state, gap.device, gap.target) for gap in read_rack(tmp_path).gaps] == [
+        ("left_out", "intel-1", "qnn:htp")
+    ]
+
+
 def test_a_record_that_is_gone_or_changed_is_named(tmp_path: Path) -> None:
     out = rack_folder(tmp_path / "out")
     gone, changed = (out / f"mobilenet_v2-qnn-htp-board-{n}" for n in (1, 2))

@@ -11,9 +11,12 @@ from report_parts import HTP, ORT
 
 from bench.record.record import Failure, Fidelity, PlacementSummary, Reason, Record, RecordedRun, SampleArrays, Verdict
 from bench.reports.view.headline import counts_words, headline
+from bench.reports.view.listing import listing
 from bench.reports.view.matrix import matrices
 from bench.reports.view.provenance import facts, title
 from bench.reports.view.rows import numbered
+from bench.store.derived import computed
+from tests.support.fleet.racks import rack_runs
 
 MS = 1_000_000
 CHIP = str(HTP.device_name)
@@ -382,3 +385,14 @@ def test_counts_name_every_status(runs: Sequence[RecordedRun]) -> None:
 def test_no_runs_are_said_to_be_none() -> None:
     """An empty report does not pass for a good one."""
     assert "No runs." == counts_words(())
+
+
+def test_the_device_of_a_rack_is_named_in_sentences_and_lists() -> None:
+    run, *_ = rack_runs()
+    items = numbered([RecordedRun(computed(run.record, run.samples), run.samples)])
+    (matrix,) = matrices(items)
+    assert "openvino:NPU, intel-1" in str(headline((matrix,), items))
+    table = listing(matrix)
+    assert table is not None
+    assert any("intel-1" in cell.notes for row in table.rows for cell in row)
+    assert items[0].place == "openvino:NPU, intel-1"

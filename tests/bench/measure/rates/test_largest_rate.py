@@ -49,6 +49,9 @@ class Queue(Struct, frozen=True):
     percentile: float
     largest_per_s: float
 
+    def __str__(self) -> str:
+        return f"{self.services.__name__}, lanes={self.lanes}, p{self.percentile:g}"
+
 
 QUEUES = (
     Queue(constant, 1, 90, 138.8),
@@ -141,7 +144,7 @@ def seen(queue: Queue, preset: str, runs: int, processes: int = 6) -> Seen:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("queue", [one for one in QUEUES if one.lanes == 1 or one.services is constant], ids=repr)
+@pytest.mark.parametrize("queue", [one for one in QUEUES if one.lanes == 1 or one.services is constant], ids=str)
 def test_the_largest_rate_is_unbiased_and_its_interval_covers_it(queue: Queue) -> None:
     """Runs of six processes under ``standard``: the bias is a fraction of what one run is uncertain by, and the 95 %
     interval holds the exact rate as often as chance allows (30 of 40 runs would be by chance once in 100,000)."""
@@ -153,7 +156,7 @@ def test_the_largest_rate_is_unbiased_and_its_interval_covers_it(queue: Queue) -
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("queue", QUEUES[:2], ids=repr)
+@pytest.mark.parametrize("queue", QUEUES[:2], ids=str)
 def test_what_is_called_settled_is_known_as_finely(queue: Queue) -> None:
     """Of processes that settled under ``quick``, few are farther from the exact rate than they claim."""
     precision = PRESETS["quick"].rule.precision

@@ -1,5 +1,6 @@
 """What a fleet is asked to measure: a suite whose models are read and packed, and what its devices say."""
 
+import platform
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def asked_of(suite: Suite, catalog: Catalog, *, cache: Path, where: Where, each:
         models=packed,
         where=where,
         each=each,
-        versions={"ondevice-bench": __version__, **versions(("distributed",))},
+        versions={"ondevice-bench": __version__, "python": platform.python_version(), **versions(("distributed",))},
     )
 
 

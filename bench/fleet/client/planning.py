@@ -5,6 +5,7 @@ Devices that say the same of themselves are planned once, so that a rack of a th
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +23,8 @@ from bench.suite.plan import ModelChoice, PlannedRun, device_named, make_plan, r
 from bench.suite.suite import Suite, TargetAsk
 from bench.words import Sentence, sentence
 
+SAME_VERSIONS: Mapping[str, int | None] = MappingProxyType({"ondevice-bench": None, "distributed": None, "python": 2})
+"""What must be the same on the device and here, by how many parts of the version; ``None``: all."""
 CLOCK_OFF_S = 60.0
 """A device whose clock differs by more gets no orders: the times of its records would be wrong."""
 
@@ -149,8 +152,8 @@ def _unfit(facts: DeviceFacts, asked: Asked, clock_off_s: float) -> LeftOut | No
         return LeftOut(
             device=facts.name, code="where", reason=lacks, remedy=sentence("fleet.client.lacks_label.remedy")
         )
-    for name in ("ondevice-bench", "distributed"):
-        here, there = asked.versions.get(name, ""), facts.versions.get(name, "")
+    for name, parts in SAME_VERSIONS.items():
+        here, there = (".".join(one.get(name, "").split(".")[:parts]) for one in (asked.versions, facts.versions))
         if here and there and here != there:
             said = {"name": name, "here": here, "there": there}
             return LeftOut(

@@ -19,7 +19,7 @@ from bench.suite.untrusted import Untrusted
 from bench.words import speaking
 from tests.support.fleet.simulated import facts
 
-VERSIONS = {"ondevice-bench": "1", "distributed": "2"}
+VERSIONS = {"ondevice-bench": "1", "distributed": "2", "python": "3.11.2"}
 BUILT_IN = PluginRef("models", "tiny", "x:Y", "ondevice-bench")
 FROM_FILE = PluginRef("models", "tiny", "/here/mine.py", "mine.py", from_file=True)
 
@@ -95,6 +95,7 @@ def test_where_in_a_wrong_form(text: str) -> None:
     [
         (facts("x", versions={**VERSIONS, "distributed": "1"}), 0.0, "versions"),
         (facts("x", versions={**VERSIONS, "ondevice-bench": "0"}), 0.0, "versions"),
+        (facts("x", versions={**VERSIONS, "python": "3.12.2"}), 0.0, "versions"),
         (facts("x"), 3600.0, "clock"),
         (facts("x"), -3600.0, "clock"),
     ],

@@ -8,7 +8,6 @@ from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure, Frame
 from bench.reports.view.curves.table import capital, curve_title
 from bench.reports.words.figures import figure, metrics
-from bench.scenarios.axes import axis_title
 from bench.scenarios.lasting import lasting_of
 from bench.words import say, units
 
@@ -26,7 +25,7 @@ def minutes_figure(run: RecordedRun, name: str) -> Figure | None:
     if lasting is None or rate is None or sum(point.value is not None for point in rate.points) < 2:
         return None
     warm = run.record.summary.curves.get(TEMPERATURE)
-    x = Axis(0.0, float(len(rate.at)), 46.0, svg.WIDTH - 14, capital(str(axis_title(rate.axis))))
+    x = Axis(0.0, float(len(rate.at)), 46.0, svg.WIDTH - 14, say("chart.minutes.across"))
     upper = _up(rate, x, 24.0, svg.HEIGHT - 38 if warm is None else TALL)
     parts = [svg.up_axis(upper.y, x, x.start), *_drawn(rate, upper)]
     height, lowest = svg.HEIGHT, upper

@@ -64,9 +64,11 @@ def _figure(curve: Curve, metric: str, name: str) -> Figure | None:
 
 def _places(curve: Curve, known: Sequence[int]) -> tuple[list[float], tuple[tuple[float, str], ...] | None]:
     """Where the points are on the axis, times in nanoseconds, and their names there; at equal distances where steps
-    differ much."""
+    differ much. Few points of an axis that counts are named where they are: there is nothing between them."""
     at = [curve.at[index] * _ns(curve) for index in known]
     steps = [after - before for before, after in pairwise(at)]
+    if len(known) <= NAMED and _ns(curve) == 1.0 and max(steps) < UNEVEN * min(steps):
+        return at, tuple((place, f"{place:g}") for place in at)
     if len(known) > NAMED or max(steps) < UNEVEN * min(steps):
         return at, None
     names = (units.duration(value) if _ns(curve) != 1.0 else units.digits(value) for value in at)

@@ -31,6 +31,7 @@ from bench.scenarios.kinds import kind_of
 from bench.scenarios.open_loops import bound_ns, bound_percentile
 from bench.scenarios.text import lanes_of
 from bench.stats.convergence import asks_convergence, steady, width_of
+from bench.stats.passes.settling import passes_converged, passes_steady
 from bench.store.contradictions import REMEDY, refuse
 from bench.store.plan_contradictions import untrue
 from bench.words import Sentence, sentence
@@ -111,12 +112,18 @@ def _by_the_rule(repeat: Repeat, run: "TimedRun", converged: Iterator[bool | Non
         return repeat
     held = {role: run.samples[key] for role, key in named.arrays.items() if key in run.samples}
     offline, warmup, warm = kind_of(plan.scenario).overlapping, held.get("warmup_latency_ns"), repeat.warmup
+    passes = held.get("pass_ns")
     if warmup is not None and warm is not None and len(warmup):
-        enough = len(warmup) >= (lanes_of(plan.scenario) or 1) if offline else steady(warmup, plan.rule)
+        if passes is not None and len(passes):
+            enough = passes_steady(_in_passes(warmup, len(held["latency_ns"]) // len(passes)), plan.rule)
+        else:
+            enough = len(warmup) >= (lanes_of(plan.scenario) or 1) if offline else steady(warmup, plan.rule)
         repeat = replace(repeat, warmup=replace(warm, steady=enough))
     if not len(held.get("latency_ns", ())):
         return repeat
     by_percentile = next(converged)
+    if passes is not None:
+        return replace(repeat, converged=passes_converged(passes, plan.rule) if asks_convergence(plan.rule) else None)
     if kind_of(plan.scenario).open_loop:
         return replace(repeat, converged=_rate_found(plan, held))
     if not offline:
@@ -128,6 +135,12 @@ def _by_the_rule(repeat: Repeat, run: "TimedRun", converged: Iterator[bool | Non
     done, flying = ([held[role] for role in pair] for pair in OF_A_WINDOW)
     window = repeat.duration_ns, lanes
     return replace(repeat, converged=window_converged(done, flying, window, plan.rule.precision))
+
+
+def _in_passes(latency: "np.ndarray[Any, Any]", inputs: int) -> "np.ndarray[Any, Any]":
+    """What each whole pass over the ``inputs`` took."""
+    whole: np.ndarray[Any, Any] = latency[: len(latency) // inputs * inputs].reshape(-1, inputs).sum(axis=1)
+    return whole
 
 
 def _rate_found(plan: PlanPart, held: "Samples") -> bool | None:

@@ -20,6 +20,7 @@ from bench.stats.convergence import relative_width
 from bench.stats.fractions import fraction_interval
 from bench.stats.passes.means import mean_interval, pass_means
 from bench.store.contradictions import contradictions
+from bench.store.derived import computed
 from bench.testing.records import fake_run
 
 MS = 1_000_000
@@ -158,6 +159,12 @@ def test_inputs_that_differ_do_not_keep_a_run_from_converging() -> None:
     assert [] == [one for one in judge(run).reasons if one.code in ("not_converged", "drift", "processes_differ")]
     widths = [relative_width(run.samples[f"latency_ns_{index}"], 50) for index in range(2)]
     assert all(width is None or width > 0.1 for width in widths)
+
+
+def test_a_record_that_is_read_settles_by_its_passes() -> None:
+    """As the process that measured did: 10 and 20 ms in turn have no median, and passes of 30 ms do not differ."""
+    found = computed(staged_run().record, staged_run().samples)
+    assert [True, True] == [repeat.converged for repeat in found.repeats]
 
 
 def test_passes_that_are_not_their_queries_are_refused() -> None:

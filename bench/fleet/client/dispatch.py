@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -189,14 +189,7 @@ class Dispatch:
 
     def _give_up(self, order: FleetOrder, kind: str, device: str, why: Line | Refused) -> None:
         """The order ends without a record."""
-        told = Line(
-            kind="refused" if kind == "refused" else "lost",
-            order=order.id,
-            device=device,
-            code=why.code,
-            reason=why.reason,
-            remedy=why.remedy,
-        )
+        told = _failed("refused" if kind == "refused" else "lost", order, device, why)
         self._ledger.add(told)
         self._watcher.failed(order, told, True)
         self._settle(order)
@@ -334,14 +327,7 @@ class Dispatch:
             if all(one in self._excluded[order.id] for one in order.devices):
                 self._give_up(order, "refused", device, refused)
                 return
-            line = Line(
-                kind="refused",
-                order=order.id,
-                device=device,
-                code=refused.code,
-                reason=refused.reason,
-                remedy=refused.remedy,
-            )
+            line = _failed("refused", order, device, refused)
             self._ledger.add(line)
             self._watcher.failed(order, line, False)
             self._put_back(order)
@@ -398,3 +384,8 @@ def _part(path: Path, offset: int) -> bytes:
     with path.open("rb") as file:
         file.seek(offset)
         return file.read(CHUNK_BYTES)
+
+
+def _failed(kind: Literal["refused", "lost"], order: FleetOrder, device: str, why: Line | Refused) -> Line:
+    """What the ledger says of an order that ended, for now or for good, without a record."""
+    return Line(kind=kind, order=order.id, device=device, code=why.code, reason=why.reason, remedy=why.remedy)

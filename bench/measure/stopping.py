@@ -28,11 +28,13 @@ WARMUP_SHARE = 0.1  # warm-up lasts at least this fraction of its maximum: clock
 
 
 def warmup_done(samples: "Samples", elapsed_ns: int, rule: StoppingRule, settling: Settling = QUERIES) -> bool:
-    """Steady after enough queries and a tenth of the maximum time, or out of time after one query at least.
+    """Steady after enough queries and a tenth of the maximum time, or out of time after the least that
+    ``settling`` asks, or that the steady state is asked where that is less.
 
     ``steady`` states afterwards which of the two it was.
     """
-    if len(samples) >= 1 and elapsed_ns >= rule.warmup_max_duration_ns:
+    least = min(settling.warmup_least, rule.min_queries)
+    if len(samples) >= least and elapsed_ns >= rule.warmup_max_duration_ns:
         return True
     enough = len(samples) >= rule.warmup_min_queries and elapsed_ns >= WARMUP_SHARE * rule.warmup_max_duration_ns
     return enough and settling.steady(samples, rule)

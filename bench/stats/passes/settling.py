@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from bench.record.record import StoppingRule
-from bench.stats.convergence import converged, steady
+from bench.stats.convergence import LEAST_PASSES, converged, steady
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,11 +28,15 @@ def passes_converged(samples: "Samples", rule: StoppingRule) -> bool:
 
 
 class Settling(Struct, frozen=True):
-    """When a warm-up is ``steady``, and when what was measured is known: ``converged``."""
+    """When a warm-up is ``steady``, and when what was measured is known: ``converged``. ``warmup_least``: samples that
+    a warm-up holds even where its time is over before."""
 
     steady: Callable[["Samples", StoppingRule], bool]
     converged: Callable[["Samples", StoppingRule], bool]
+    warmup_least: int
 
 
-QUERIES, PASSES = Settling(steady, converged), Settling(passes_steady, passes_converged)
-"""Of queries that are alike, by the rule's percentile; of whole passes over inputs that differ, by their mean."""
+QUERIES = Settling(steady, converged, warmup_least=1)
+PASSES = Settling(passes_steady, passes_converged, warmup_least=LEAST_PASSES)
+"""Of queries that are alike, by the rule's percentile; of whole passes over inputs that differ, by their mean:
+the first pass may be cold, so it takes three to see two that agree."""

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from itertools import count
+from functools import partial
+from itertools import count, islice
 
 import msgspec
 import numpy as np
@@ -13,8 +14,10 @@ from msgspec import Struct
 from bench.comparison.rules import FEW
 from bench.contracts import Scenario
 from bench.measure import stopping
+from bench.measure.staged.queries import passes_rule
 from bench.record.record import StoppingRule
 from bench.stats import convergence
+from bench.stats.passes.settling import PASSES
 from bench.stats.processes import MIN_SAMPLES
 from bench.suite import presets
 from bench.suite.presets import PRESETS, SECOND
@@ -203,6 +206,16 @@ class TestWarmup:
         played = play(stopping.next_warmup_batch, QUICK, lambda n, _: np.full(n, 5 * SECOND))
         assert len(played.samples) == 1
         assert not convergence.steady(played.samples, QUICK)
+
+    def test_passes_longer_than_the_maximum(self) -> None:
+        """Three passes are run though two fill the time: the first was cold, and the other two agree."""
+        longest = QUICK.warmup_max_duration_ns
+        passes, rule = iter([longest * 9 // 10, *[longest * 6 // 10] * 9]), passes_rule(QUICK, 14)
+        of_passes = partial(stopping.next_warmup_batch, settling=PASSES)
+        played = play(of_passes, rule, lambda n, _: np.array(list(islice(passes, n))))
+        assert 3 == len(played.samples)
+        assert PASSES.steady(played.samples, rule)
+        assert 1 == len(play(of_passes, passes_rule(presets.emulated_rule(), 14), noise(1e9, 0.3)).samples)
 
     def test_at_least_one_query(self) -> None:
         """A warm-up without a query is not over, even when its time is."""

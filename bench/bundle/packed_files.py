@@ -14,22 +14,29 @@ from bench.bundle.packed_form import REFERENCE, input_place, model_place, names_
 from bench.errors import InputError
 from bench.reading import is_file, is_folder
 from bench.record.quality import DatasetFacts
-from bench.record.record import RecordedRun
+from bench.record.record import Record, RecordedRun
 from bench.submission.form import Submission, SubmittedModel
 from bench.submission.matching import is_of
 from bench.suite.built_in_datasets import BUILT_IN
 from bench.words import sentence
 
+DATASET, PIPED = "dataset", "pipeline_inputs"
+"""Fields of the form that may have many files: they are packed only where that is asked for."""
+
 FilesOf = Callable[[SubmittedModel, Path], Sequence[Path]]
 """The files that belong to a model, which is at a path, the one to open first, as its reader knows them."""
 
 
-class DatasetReader(Struct, frozen=True):
-    """What knows datasets. ``files``: those in a folder that samples are read from; ``judged_on``: whether a record's
-    dataset is the one in a folder, ``None`` where that cannot be told."""
+class DataReader(Struct, frozen=True):
+    """What knows datasets and pipelines. ``files``: those in a folder that samples are read from; ``judged_on``:
+    whether a record's dataset is the one in a folder, ``None`` where that cannot be told. ``piped``: the files in a
+    folder, or the one file, that a record's pipeline may take; ``went_through``: whether they are those that went
+    through it."""
 
     files: Callable[[Path], Sequence[Path]]
     judged_on: Callable[[Path, DatasetFacts], bool | None]
+    piped: Callable[[Path, Record], Sequence[Path]]
+    went_through: Callable[[Path, Record], bool]
 
 
 class PackedFiles(Struct, frozen=True, kw_only=True):
@@ -47,15 +54,15 @@ def packed_files(
     files_of: FilesOf,
     *,
     with_models: bool,
-    datasets: DatasetReader | None = None,
+    data: DataReader | None = None,
 ) -> PackedFiles:
-    """What of the models and inputs of the form in ``folder`` goes into its bundle. ``datasets``: reads those that go
-    in; ``None``: none does. Raises ``InputError`` for a file that cannot be read or packed, and for a dataset that the
-    records were not judged on."""
+    """What of the models and inputs of the form in ``folder`` goes into its bundle. ``data``: reads the datasets and
+    the files of pipelines, which go in; ``None``: none does. Raises ``InputError`` for a file that cannot be read or
+    packed, and for data that the records were not measured on."""
     files: dict[str, Measured] = {}
     try:
         models = tuple(_model(one, folder, files_of, files, with_models) for one in submission.models)
-        inputs = tuple(one for model in submission.models for one in _inputs(model, folder, runs, files, datasets))
+        inputs = tuple(one for model in submission.models for one in _inputs(model, folder, runs, files, data))
     except OSError as error:
         told = sentence(
             "bundle.file_not_read", file=Path(error.filename or "").name, reason=error.strerror or str(error)
@@ -127,7 +134,7 @@ def _inputs(
     folder: Path,
     runs: Sequence[RecordedRun],
     files: dict[str, Measured],
-    datasets: DatasetReader | None,
+    data: DataReader | None,
 ) -> Iterator[PackedInput]:
     for field, path in named_inputs(model).items():
         name = input_place(model, path)
@@ -135,8 +142,12 @@ def _inputs(
         yield PackedInput(model.id, field, name, _packed(name, folder / path, files) if there else None)
     if model.dataset:
         name = input_place(model, model.dataset)
-        held = () if datasets is None else _dataset(model, folder / model.dataset, name, runs, files, datasets)
-        yield PackedInput(model.id, "dataset", name, dataset_sha256=dataset_hashes(model, runs), files=held)
+        held = () if data is None else _dataset(model, folder / model.dataset, name, runs, files, data)
+        yield PackedInput(model.id, DATASET, name, dataset_sha256=dataset_hashes(model, runs), files=held)
+    if model.pipeline_inputs:
+        name = input_place(model, model.pipeline_inputs)
+        held = () if data is None else _piped(model, folder / model.pipeline_inputs, name, runs, files, data)
+        yield PackedInput(model.id, PIPED, name, pipeline_sha256=pipeline_hashes(model, runs), files=held)
 
 
 def _dataset(
@@ -145,18 +156,64 @@ def _dataset(
     name: str,
     runs: Sequence[RecordedRun],
     files: dict[str, Measured],
-    datasets: DatasetReader,
+    data: DataReader,
 ) -> tuple[PackedFile, ...]:
     """The files of the dataset in ``place``; none of one that comes with the program."""
     if not is_folder(place) and "/" not in model.dataset and model.dataset in BUILT_IN:
         return ()
-    found = datasets.files(place)
+    found = data.files(place)
     for run in runs:
-        quality = run.record.quality
-        if is_of(run.record, model) and quality is not None and datasets.judged_on(place, quality.dataset) is False:
-            told = sentence("bundle.judged_on_other_data", folder=place.name, record=run.record.record_id)
-            raise InputError(told, sentence("bundle.judged_on_other_data.remedy"))
+        if is_of(run.record, model) and measured_on(data, DATASET, place, run.record) is False:
+            _refuse_other(place, run.record)
     return tuple(_packed(f"{name}/{file.relative_to(place).as_posix()}", file, files) for file in found)
+
+
+def _piped(
+    model: SubmittedModel,
+    place: Path,
+    name: str,
+    runs: Sequence[RecordedRun],
+    files: dict[str, Measured],
+    data: DataReader,
+) -> tuple[PackedFile, ...]:
+    """The files in ``place`` that the pipelines of the records of ``model`` may take; none of records without one."""
+    found: dict[Path, None] = {}
+    for run in runs:
+        if not is_of(run.record, model) or not own_inputs(run.record):
+            continue
+        if not data.went_through(place, run.record):
+            _refuse_other(place, run.record)
+        found.update(dict.fromkeys(data.piped(place, run.record)))
+    names = {file: name if file == place else f"{name}/{file.relative_to(place).as_posix()}" for file in found}
+    return tuple(_packed(names[file], file, files) for file in sorted(names))
+
+
+def measured_on(data: DataReader, field: str, place: Path, record: Record) -> bool | None:
+    """Whether ``record`` was measured on nothing but what is in ``place``, of that which the form names in ``field``;
+    ``None`` where that cannot be told."""
+    if field == PIPED:
+        return not own_inputs(record) or data.went_through(place, record)
+    piped = record.plan.pipeline is not None and not own_inputs(record)
+    if piped and not data.went_through(place, record):
+        return False
+    return record.quality is None or data.judged_on(place, record.quality.dataset)
+
+
+def own_inputs(record: Record) -> bool:
+    """Whether files that are no dataset went through a pipeline."""
+    asked = record.plan.asked
+    return record.plan.pipeline is not None and asked is not None and asked.pipeline_inputs is not None
+
+
+def _refuse_other(place: Path, record: Record) -> None:
+    told = sentence("bundle.judged_on_other_data", folder=place.name, record=record.record_id)
+    raise InputError(told, sentence("bundle.judged_on_other_data.remedy"))
+
+
+def pipeline_hashes(model: SubmittedModel, runs: Sequence[RecordedRun]) -> tuple[str, ...]:
+    """Those of the files that went through the pipelines of the records of ``model``."""
+    mine = [run.record for run in runs if is_of(run.record, model) and own_inputs(run.record)]
+    return tuple(sorted({one.plan.pipeline.sha256 for one in mine if one.plan.pipeline is not None}))
 
 
 def dataset_hashes(model: SubmittedModel, runs: Sequence[RecordedRun]) -> tuple[str, ...]:

@@ -92,6 +92,7 @@ def _placed(model: SubmittedModel, folder: Path) -> SubmittedModel:
         inputs={name: input_place(model, path) for name, path in model.inputs.items()},
         prompts=input_place(model, model.prompts) if model.prompts else "",
         dataset=input_place(model, model.dataset) if model.dataset else "",
+        pipeline_inputs=input_place(model, model.pipeline_inputs) if model.pipeline_inputs else "",
         reference=model_place(model.id, reference, REFERENCE) if names_file(reference, folder) else reference,
     )
 
@@ -109,7 +110,7 @@ def model_place(model: str, path: str, inner: str = "") -> str:
 
 def input_place(model: SubmittedModel, path: str) -> str:
     """Where a file is that ``model`` is fed: in a folder of its own where another has the same name."""
-    paths = list(dict.fromkeys([*model.inputs.values(), model.prompts, model.dataset]))
+    paths = list(dict.fromkeys([*model.inputs.values(), model.prompts, model.dataset, model.pipeline_inputs]))
     alike = [one for one in paths if one and _base(one) == _base(path)]
     return _place(INPUTS, model.id, path, str(paths.index(path)) if len(alike) > 1 else "")
 

@@ -29,7 +29,7 @@ from bench.bundle.contents.statement import private_key, signed
 from bench.bundle.contents.toml import toml_bytes
 from bench.bundle.names import colliding, wrong_name
 from bench.bundle.opening import MOST_BESIDE_MODELS_BYTES, PREFIX
-from bench.bundle.packed_files import DatasetReader, FilesOf, packed_files
+from bench.bundle.packed_files import DataReader, FilesOf, packed_files
 from bench.bundle.packed_form import PackedForm, packed_form, packed_track
 from bench.bundle.pictures import of_camera
 from bench.bundle.privacy import identifying, leak_in, named_in, owner_of_this_machine
@@ -61,7 +61,8 @@ def only_itself(model: SubmittedModel, place: Path) -> tuple[Path, ...]:
 
 class PackOptions(Struct, frozen=True, kw_only=True):
     """``despite_rejections``: pack what ``odb check`` rejects; ``keep_names``: pack files that name the account, the
-    machine or its folders; ``key``: the PEM file to sign with; ``with_data``: pack the datasets."""
+    machine or its folders; ``key``: the PEM file to sign with; ``with_data``: pack the datasets and the files of
+    pipelines."""
 
     with_models: bool = True
     with_data: bool = False
@@ -102,10 +103,10 @@ def packing(
     *,
     render: Renderer = no_dossier,
     files_of: FilesOf = only_itself,
-    datasets: DatasetReader | None = None,
+    data: DataReader | None = None,
 ) -> Iterator[Packing]:
-    """The bundle of the submission in ``folder``; some of its files exist only while it is open. ``datasets`` is needed
-    to pack them.
+    """The bundle of the submission in ``folder``; some of its files exist only while it is open. ``data`` is needed to
+    pack datasets and the files of pipelines.
 
     Raises ``InputError`` for what cannot be packed, and ``Rejected``.
     """
@@ -122,9 +123,13 @@ def packing(
             made.add({TRACK: toml_bytes(packed_track(track, owner) if own else track)})
         _add_records(made, folder)
         assessment = _assessed(made.data)
-        reader = datasets if options.with_data else None
         held = packed_files(
-            submission, folder, assessment.runs, files_of, with_models=options.with_models, datasets=reader
+            submission,
+            folder,
+            assessment.runs,
+            files_of,
+            with_models=options.with_models,
+            data=data if options.with_data else None,
         )
         _refuse_large(held.files)
         made.files.update(held.files)

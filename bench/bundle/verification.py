@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from bench.bundle.checks.subject import JudgedOn, NotChecked, Renderer, Subject, Wrong
+from bench.bundle.checks.subject import NotChecked, Renderer, Subject, Wrong
 from bench.bundle.contents.judging import Judged
 from bench.bundle.opening import Bundle
+from bench.bundle.packed_files import DataReader
 from bench.bundle.refused import RefusedBundle
 from bench.bundle.rules import RULES, Rule
 from bench.errors import InputError, OdbError
@@ -58,11 +59,11 @@ def verify(
     *,
     render: Renderer | None = None,
     key: "Ed25519PublicKey | None" = None,
-    judged_on: JudgedOn | None = None,
+    data: DataReader | None = None,
 ) -> Verification:
     """Check the opened ``bundle`` by every rule. ``render``: writes the dossiers again; ``key``: that with which it
-    must be signed; ``judged_on``: compares a packed dataset with that of a record."""
-    subject = Subject(bundle, render, key, judged_on)
+    must be signed; ``data``: compares packed datasets and files of pipelines with those of the records."""
+    subject = Subject(bundle, render, key, data)
     results = tuple(_result(rule, subject) for rule in RULES)
     readable = all(result.state != "failed" for result in results if result.rule in ("ODB-B-004", "ODB-B-007"))
     return Verification(

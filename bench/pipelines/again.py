@@ -3,10 +3,29 @@
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.pipelines.asked import AUTO, PipelineAsk, files_of, most_inputs, sha256_of_inputs
+from bench.pipelines.asked import AUTO, PipelineAsk, every_file, files_of, most_inputs, sha256_of_inputs
+from bench.quality.coco import ANCHORS
+from bench.reading import is_file
 from bench.record.record import Record
+from bench.suite.built_in_datasets import dataset_folder
+from bench.suite.dataset_options import parse_options
 from bench.suite.suite import Suite
 from bench.words import sentence
+
+
+def piped_files(place: Path, record: Record) -> tuple[Path, ...]:
+    """The files in the folder ``place`` that the pipeline of ``record`` may take, and the anchors that its options
+    name; of a file that one. Raises ``InputError`` where there is none."""
+    ask = _ask_of(record, place, labelled=False)
+    named = [place / ANCHORS] if parse_options(ask.options).anchors == ANCHORS and place.is_dir() else []
+    return (*every_file(ask), *(file for file in named if is_file(file)))
+
+
+def went_through(place: Path, record: Record) -> bool:
+    """Whether the files in ``place``, of a dataset where the record was fed from one, are those that went through the
+    pipeline of ``record``. Raises ``InputError`` where there is none."""
+    asked = record.plan.asked
+    return _same(_ask_of(record, place, labelled=asked is None or asked.pipeline_inputs is None), record)
 
 
 def refuse_other_inputs(record: Record, suite: Suite) -> None:
@@ -17,15 +36,37 @@ def refuse_other_inputs(record: Record, suite: Suite) -> None:
     if facts is None or not place:
         return
     ask = PipelineAsk(
-        kind=str(record.plan.scenario.own_parameters.get("pipeline", AUTO)),
-        folder=Path(place),
+        kind=_kind(record),
+        folder=Path(model.pipeline_inputs) if model.pipeline_inputs else dataset_folder(model.dataset),
         labelled=not model.pipeline_inputs,
         preprocessing=model.preprocessing,
         options=model.dataset_options,
         most=most_inputs(record.plan.scenario),
     )
-    left = {one.file for one in facts.not_taken}
-    taken = tuple(file for file in files_of(ask) if file.name not in left)
-    if sha256_of_inputs(taken) != facts.sha256:
+    if not _same(ask, record):
         told = sentence("pipeline.other_inputs", folder=place, files=facts.files)
         raise InputError(told, sentence("pipeline.other_inputs.remedy"))
+
+
+def _ask_of(record: Record, place: Path, *, labelled: bool) -> PipelineAsk:
+    asked = record.plan.asked
+    return PipelineAsk(
+        kind=_kind(record),
+        folder=place,
+        labelled=labelled,
+        preprocessing="" if asked is None else asked.preprocessing,
+        options="" if asked is None else asked.dataset_options,
+        most=most_inputs(record.plan.scenario),
+    )
+
+
+def _kind(record: Record) -> str:
+    return str(record.plan.scenario.own_parameters.get("pipeline", AUTO))
+
+
+def _same(ask: PipelineAsk, record: Record) -> bool:
+    facts = record.plan.pipeline
+    if facts is None:
+        return True
+    left = {one.file for one in facts.not_taken}
+    return sha256_of_inputs(tuple(file for file in files_of(ask) if file.name not in left)) == facts.sha256

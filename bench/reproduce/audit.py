@@ -10,11 +10,12 @@ MLPerf's audit has tests of the same intent (TEST01, TEST04); they look at cachi
 from msgspec.structs import replace
 
 from bench.comparison.interleaved import pair_logs
-from bench.comparison.observe import observe
+from bench.comparison.observe import Observation, observe
 from bench.comparison.rules import FEW
 from bench.record.record import Record, RecordedRun
 from bench.reproduce.answers import STEADY
 from bench.reproduce.equivalence import OWN_CHANGES, SAME_ALPHA, WORSE_ALPHA
+from bench.scenarios.kinds import kind_of
 from bench.stats.ratio import paired_log_ratio
 from bench.submission.dossier.reproduction import Audit
 from bench.words import Sentence, sentence
@@ -48,7 +49,7 @@ def _audited(
 
 def _timed(open_: Audit, original: RecordedRun, altered: RecordedRun, margin: float, answers_known: bool) -> Audit:
     base, new = observe(original), observe(altered)
-    metric = "tpot_ns" if original.record.plan.model.task == "text_generation" else "latency_p50_ns"
+    metric = _leading_time(base, new)
     logs = None if original.record.status != "ok" else pair_logs(metric, base, new)
     if logs is None or len(logs.logs) < 2:
         return replace(open_, reason=_told("times_unknown"))
@@ -65,6 +66,14 @@ def _timed(open_: Audit, original: RecordedRun, altered: RecordedRun, margin: fl
     if found.p_equivalent(margin) > SAME_ALPHA:
         return replace(open_, reason=sentence("reproduce.too_uncertain"))
     return replace(open_, word="passed", reason="") if answers_known else open_
+
+
+def _leading_time(base: Observation, new: Observation) -> str:
+    """The first time among the scenario's leading figures that every process of both has; else that of the task."""
+    for name in kind_of(base.record.plan.scenario).leading:
+        if name.endswith("_ns") and all(None not in one.values.get(name, (None,)) for one in (base, new)):
+            return name
+    return "tpot_ns" if base.record.plan.model.task == "text_generation" else "latency_p50_ns"
 
 
 def _doubt(original: Record, altered: Record, pairs: int) -> Sentence | None:

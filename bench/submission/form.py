@@ -62,6 +62,7 @@ class SubmittedModel(Form, frozen=True):
     prompts: str = ""
     dataset: str = ""
     dataset_options: str = ""
+    pipeline_inputs: str = ""
     reference: str = ""
     chat: bool = False
     stop: bool = False

@@ -26,7 +26,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     "demand_company": ("organisation",),
     "device": ("name", "maker", "soc", "form_factor", "power_supply", "cooling", "room_celsius", "notes"),
     "measuring": ("preset", "seed", "repeats", "max_seconds", "margin_percent"),
-    "models": ("id", "source", "title", "licence", "dataset", "reference"),
+    "models": ("id", "source", "title", "licence", "dataset", "pipeline_inputs", "reference"),
     "targets": ("id", "stand_in"),
     "scenarios": ("name", "models"),
     "criteria": (

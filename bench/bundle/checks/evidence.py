@@ -7,7 +7,7 @@ from bench.bundle.archive import chunks
 from bench.bundle.checks.subject import NotChecked, Subject, Wrong
 from bench.bundle.contents.layout import DATA, INPUTS, MODELS, RECORDS
 from bench.bundle.contents.lists import PackedFile, PackedInput, PackedModel, named_inputs
-from bench.bundle.packed_files import dataset_hashes
+from bench.bundle.packed_files import DATASET, PIPED, dataset_hashes, measured_on, pipeline_hashes
 from bench.record.record import Record
 from bench.store.records import RECORD, record_folders
 from bench.submission.form import RECORDS as RECORD_FOLDER
@@ -131,17 +131,20 @@ def inputs(subject: Subject) -> Iterator[Wrong]:
         for file in one.files:
             packed.add(f"{DATA}{file.name}")
             yield from _is_there(subject, file)
-            if not file.name.startswith(f"{one.name}/") or one.field != "dataset":
+            inside = file.name.startswith(f"{one.name}/") or (one.field == PIPED and file.name == one.name)
+            if not inside or one.field not in (DATASET, PIPED):
                 yield Wrong(f"{DATA}{file.name}", sentence("bundle.file_has_no_place"))
         if one.files:
-            yield from _judged_on(subject, by_id[one.model], one, untold)
+            yield from _measured_on(subject, by_id[one.model], one, untold)
         if one.file is not None:
             packed.add(f"{DATA}{one.file.name}")
             yield from _is_there(subject, one.file)
             if one.file.name != one.name:
                 yield Wrong(f"{DATA}{one.file.name}", sentence("bundle.file_has_no_place"))
-        if one.dataset_sha256 != (dataset_hashes(by_id[one.model], runs) if one.field == "dataset" else ()):
-            yield Wrong(f"data/inputs.json: {one.model}.dataset", sentence("bundle.not_what_follows"))
+        stated_of = {DATASET: one.dataset_sha256, PIPED: one.pipeline_sha256}
+        for field, hashes in ((DATASET, dataset_hashes), (PIPED, pipeline_hashes)):
+            if stated_of[field] != (hashes(by_id[one.model], runs) if one.field == field else ()):
+                yield Wrong(f"data/inputs.json: {one.model}.{one.field}", sentence("bundle.not_what_follows"))
         for run in runs:
             if is_of(run.record, by_id[one.model]) and not _was_fed(run.record, one):
                 where = f"{RECORDS}{run.record.record_id}/{RECORD}: plan.asked.{one.field}"
@@ -153,19 +156,19 @@ def inputs(subject: Subject) -> Iterator[Wrong]:
         raise NotChecked(sentence("bundle.data_not_compared", records=untold))
 
 
-def _judged_on(subject: Subject, model: SubmittedModel, one: PackedInput, untold: list[str]) -> Iterator[Wrong]:
-    """Whether the quality in the records of ``model`` is that on the dataset in the bundle; ``untold`` gets those of
-    which that cannot be told."""
+def _measured_on(subject: Subject, model: SubmittedModel, one: PackedInput, untold: list[str]) -> Iterator[Wrong]:
+    """Whether the records of ``model`` are of the dataset, or the files of a pipeline, in the bundle; ``untold`` gets
+    those of which that cannot be told."""
     for run in subject.assessment.runs:
-        quality = run.record.quality
-        if quality is None or not is_of(run.record, model):
+        if not is_of(run.record, model):
             continue
         place = subject.bundle.data / one.name
-        is_it = None if subject.judged_on is None else subject.judged_on(place, quality.dataset)
+        is_it = None if subject.data is None else measured_on(subject.data, one.field, place, run.record)
         if is_it is None:
             untold.append(run.record.record_id)
         elif not is_it:
-            where = f"{RECORDS}{run.record.record_id}/{RECORD}: quality.dataset.sha256"
+            field = "quality.dataset.sha256" if one.field == DATASET else "plan.pipeline.sha256"
+            where = f"{RECORDS}{run.record.record_id}/{RECORD}: {field}"
             yield Wrong(where, sentence("bundle.record_judged_on_other_data", folder=one.name))
 
 
@@ -173,8 +176,9 @@ def _expected(submission: Submission) -> Iterator[tuple[str, str, str]]:
     for model in submission.models:
         for field, path in named_inputs(model).items():
             yield model.id, field, path
-        if model.dataset:
-            yield model.id, "dataset", model.dataset
+        for field, path in ((DATASET, model.dataset), (PIPED, model.pipeline_inputs)):
+            if path:
+                yield model.id, field, path
 
 
 def _was_fed(record: Record, one: PackedInput) -> bool:

@@ -14,9 +14,9 @@ from bench.bundle.contents.derived import Given
 from bench.bundle.contents.layout import ASSESSMENT, FORM, INPUT_LIST, MODEL_LIST, Facts
 from bench.bundle.contents.lists import InputList, ModelList
 from bench.bundle.opening import Bundle
+from bench.bundle.packed_files import DataReader
 from bench.errors import InputError
 from bench.reading import json_of, read_bytes
-from bench.record.quality import DatasetFacts
 from bench.submission.assessment import Assessment, assess
 from bench.words import Sentence, sentence
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=Struct)
 Renderer = Callable[[Assessment, Path], Mapping[str, bytes]]
-
-JudgedOn = Callable[[Path, DatasetFacts], bool | None]
 
 
 class Wrong(Struct, frozen=True):
@@ -45,8 +43,8 @@ class NotChecked(Exception):
 
 
 class Subject:
-    """``render``: writes the dossiers again; ``key``: that by which the signature is checked; ``judged_on``: whether a
-    record's dataset is the one in a folder. What is read from the bundle is read once; each property raises
+    """``render``: writes the dossiers again; ``key``: that by which the signature is checked; ``data``:
+    what knows datasets and pipelines. What is read from the bundle is read once; each property raises
     ``InputError`` where it cannot be read."""
 
     def __init__(
@@ -54,9 +52,9 @@ class Subject:
         bundle: Bundle,
         render: Renderer | None,
         key: "Ed25519PublicKey | None",
-        judged_on: JudgedOn | None = None,
+        data: DataReader | None = None,
     ) -> None:
-        self.bundle, self.render, self.key, self.judged_on = bundle, render, key, judged_on
+        self.bundle, self.render, self.key, self.data = bundle, render, key, data
 
     @property
     def files(self) -> dict[str, Facts]:

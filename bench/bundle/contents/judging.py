@@ -93,11 +93,11 @@ def _file(model: PackedModel) -> ModelFile:
 
 
 def _missing(submission: Submission, content: Content) -> Iterator[tuple[str, str]]:
-    """Fields that name a file which was not there when the bundle was packed, or a dataset that no record knows."""
+    """Fields that name a file which was not there when the bundle was packed, or data that no record knows."""
     references = {one.id for one in content.models if one.reference is not None}
     for model in submission.models:
         if model.reference and model.id not in references:
             yield f"models[{model.id}].reference", model.reference
     for one in content.inputs:
-        if one.file is None and not one.dataset_sha256:
+        if one.file is None and not one.dataset_sha256 and not one.pipeline_sha256:
             yield f"models[{one.model}].{one.field}", one.name

@@ -30,15 +30,16 @@ class PackedModel(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PackedInput(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a model is fed: a file (``inputs.NAME``, ``prompts``) or a ``dataset``, by its ``field`` in the form.
-    ``file``: null of a dataset, whose hash is in the records, and of a file that was not there. ``files``: those of a
-    dataset that is in the bundle."""
+    """What a model is fed: a file (``inputs.NAME``, ``prompts``), a ``dataset``, or the ``pipeline_inputs``, by its
+    ``field`` in the form. ``file``: null of the two that may have many files, whose hashes are in the records, and of a
+    file that was not there. ``files``: those of the two that are in the bundle."""
 
     model: str
     field: str
     name: str
     file: PackedFile | None = None
     dataset_sha256: tuple[str, ...] = ()
+    pipeline_sha256: tuple[str, ...] = ()
     files: tuple[PackedFile, ...] = ()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bench.cli.asked import with_quality
+from bench.cli.asked import with_pipeline, with_quality
 from bench.cli.submission.questions import asked_models, asked_text, asked_track
 from bench.contracts import CompletesDevices, Task
 from bench.contracts.names import file_model_id, folder_model_id
@@ -34,6 +34,7 @@ class Request(Struct, frozen=True, kw_only=True):
     applicant: str | None
     device: str | None
     datasets: tuple[str, ...]
+    pipeline_inputs: tuple[str, ...]
     references: tuple[str, ...]
     preset: str | None
     force: bool
@@ -106,7 +107,8 @@ def draft_models(sources: Sequence[str], request: Request, folder: Path, catalog
     """Each model as the form has it, with paths relative to ``folder``, and its task."""
     from bench.execution.model_files import tasks_of_models
 
-    asks = with_quality([ModelAsk(source) for source in sources], request.datasets, None, request.references)
+    named = with_pipeline([ModelAsk(source) for source in sources], request.pipeline_inputs)
+    asks = with_quality(named, request.datasets, None, request.references)
     check(Suite(models=asks), catalog)
     tasks: list[Task] = tasks_of_models(asks, catalog, cache_folder())
     found: list[DraftModel] = []
@@ -119,6 +121,7 @@ def draft_models(sources: Sequence[str], request: Request, folder: Path, catalog
             id=name,
             source=_from(folder, ask.source) if own else ask.source,
             dataset=_from(folder, ask.dataset) if ask.dataset else "",
+            pipeline_inputs=_from(folder, ask.pipeline_inputs) if ask.pipeline_inputs else "",
             reference=_from(folder, ask.reference) if ask.reference else "",
         )
         found.append(DraftModel(model, task))

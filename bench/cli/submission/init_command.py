@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @option("--applicant", metavar="NAME", help="cli.help.init.applicant")
 @option("--device", metavar="NAME", help="cli.help.init.device")
 @option("--dataset", "datasets", multiple=True, metavar="[MODEL:]DIR", help="cli.help.run.dataset")
+@option("--inputs", "pipeline_inputs", multiple=True, metavar="[MODEL:]DIR", help="cli.help.run.inputs")
 @option("--reference", "references", multiple=True, metavar="[MODEL:]FILE", help="cli.help.run.reference")
 @option("--preset", help="cli.help.init.preset")
 @option("--no-input", is_flag=True, help="cli.help.init.no_input")
@@ -43,6 +44,7 @@ def command(
     applicant: str | None,
     device: str | None,
     datasets: tuple[str, ...],
+    pipeline_inputs: tuple[str, ...],
     references: tuple[str, ...],
     preset: str | None,
     no_input: bool,
@@ -66,6 +68,7 @@ def command(
         applicant=applicant,
         device=device,
         datasets=datasets,
+        pipeline_inputs=pipeline_inputs,
         references=references,
         preset=preset,
         force=force,

@@ -15,7 +15,7 @@ from bench.scripting.places import cache_folder
 from bench.words import say
 
 if TYPE_CHECKING:
-    from bench.bundle.packed_files import FilesOf
+    from bench.bundle.packed_files import DataReader, FilesOf
     from bench.bundle.packing import Packing
     from bench.plugins import Catalog
     from bench.submission.form import SubmittedModel
@@ -50,12 +50,10 @@ def command(
     as_json: bool,
 ) -> int:
     """``odb pack``."""
-    from bench.bundle.packed_files import DatasetReader
     from bench.bundle.packing import PackOptions, packing, write_bundle
     from bench.cli.output_format import checked_output
     from bench.cli.submission.dossiers import bundled_dossiers
     from bench.plugins import discover
-    from bench.quality.dataset_files import dataset_files, judged_on
 
     if output is not None and not dry_run:
         checked_output(output, force)
@@ -67,8 +65,8 @@ def command(
         keep_names=keep_names,
         key=key,
     )
-    found, datasets = files_of(discover(plugins)), DatasetReader(dataset_files, judged_on)
-    with packing(folder, options, render=bundled_dossiers, files_of=found, datasets=datasets) as made:
+    found = files_of(discover(plugins))
+    with packing(folder, options, render=bundled_dossiers, files_of=found, data=data_reader()) as made:
         file = Path(f"{made.name}.zip") if output is None else output
         _tell(made)
         if not dry_run:
@@ -80,6 +78,15 @@ def command(
         else:
             click.echo(_listed(made) if dry_run else _summary(made, file))
     return 0
+
+
+def data_reader() -> "DataReader":
+    """What knows datasets and pipelines, for ``odb pack`` and ``odb verify``."""
+    from bench.bundle.packed_files import DataReader
+    from bench.pipelines.again import piped_files, went_through
+    from bench.quality.dataset_files import dataset_files, judged_on
+
+    return DataReader(dataset_files, judged_on, piped_files, went_through)
 
 
 def files_of(catalog: "Catalog") -> "FilesOf":

@@ -1,7 +1,7 @@
 """Measures the records of a submission again: exactly what they say was asked, on this machine."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -20,9 +20,11 @@ from bench.process.supervisor import run_job
 from bench.record.record import Record, RecordedRun
 from bench.reproduce.answers import Side
 from bench.reproduce.audit import audited
+from bench.scenarios.kinds import kind_of
 from bench.submission.assessment import Assessment
 from bench.submission.dossier.reproduction import Audit
-from bench.submission.form import RECORDS
+from bench.submission.form import RECORDS, SubmittedModel
+from bench.submission.matching import is_of
 from bench.submission.measuring.yardstick import yardstick_of
 from bench.suite.base_run import Given, base_suite
 from bench.suite.found_files import Places, found_model
@@ -56,7 +58,7 @@ def planned_again(found: Assessment, folder: Path, catalog: Catalog, given: Revi
     """For each record that decides a criterion of the submission in ``folder``, once."""
     runs = {run.record.record_id: run for run in found.runs}
     wanted = dict.fromkeys(row.record_id for row in found.rows if row.record_id)
-    return tuple(_again(runs[name], found.runs, folder, catalog, given) for name in wanted)
+    return tuple(_again(runs[name], found, folder, catalog, given) for name in wanted)
 
 
 def measured_again(again: Again, catalog: Catalog, out: Path, cache: Path, listener: Listener) -> Side | None:
@@ -73,10 +75,10 @@ def measured_again(again: Again, catalog: Catalog, out: Path, cache: Path, liste
     return Side(run)
 
 
-def _again(run: RecordedRun, runs: Sequence[RecordedRun], folder: Path, catalog: Catalog, given: Reviewer) -> Again:
-    claimed = Side(run, yardstick_of(run, runs))
+def _again(run: RecordedRun, found: Assessment, folder: Path, catalog: Catalog, given: Reviewer) -> Again:
+    claimed, models = Side(run, yardstick_of(run, found.runs)), found.submission.models
     try:
-        suite = suite_again(run, folder, catalog, given)
+        suite = suite_again(run, folder, catalog, given, models)
         yardstick = None
         if claimed.yardstick is not None:
             yardstick = suite_again(claimed.yardstick, folder, catalog, Reviewer())
@@ -90,11 +92,14 @@ def _without(folder: Path, error: OdbError) -> Sentence | str:
     return mapped(error.sentence, lambda text: text.replace(f"{folder}{os.sep}", ""))
 
 
-def suite_again(run: RecordedRun, folder: Path, catalog: Catalog, given: Reviewer) -> Suite:
-    """The one run of ``run``, as its record says; files are found by their hashes in ``folder`` and where the reviewer
-    says. Raises ``InputError``."""
+def suite_again(
+    run: RecordedRun, folder: Path, catalog: Catalog, given: Reviewer, models: Sequence[SubmittedModel] = ()
+) -> Suite:
+    """The one run of ``run``, as its record says; files are found by their hashes in ``folder``, first where the form
+    says that those of its model are, one of ``models``, and where the reviewer says. Raises ``InputError``."""
     record = run.record
-    sent = [folder, folder / "models", folder / "inputs"]
+    sent = [place for model in models if is_of(record, model) for place in _beside(model, folder)]
+    sent += [folder, folder / "models", folder / "inputs"]
     sent += [path.parent for kind in ("models/*/*", "inputs/*/*", "inputs/*/*/*") for path in folder.glob(kind)]
     places = Places(own=(Path.cwd(),), sent=tuple(dict.fromkeys(sent)), files=(*given.models, *given.datasets))
     _check_model(record, places, given)
@@ -104,6 +109,15 @@ def suite_again(run: RecordedRun, folder: Path, catalog: Catalog, given: Reviewe
     if rule is not None and rule.fewest == rule.most:
         suite = replace(suite, repeats=record.plan.repeats)
     return suite if given.seed is None else replace(suite, seed=given.seed)
+
+
+def _beside(model: SubmittedModel, folder: Path) -> Iterator[Path]:
+    """The folders in ``folder`` that hold what the form names for ``model``: two models may name files alike."""
+    fed = (*model.inputs.values(), model.prompts, model.dataset, model.pipeline_inputs)
+    for path in filter(None, (*fed, model.source, model.reference)):
+        place = (folder / path).parent
+        if place.resolve().is_relative_to(folder.resolve()):
+            yield place
 
 
 def _check_model(record: Record, places: Places, given: Reviewer) -> None:
@@ -149,5 +163,7 @@ def _altered(suite: Suite, catalog: Catalog, workspace: Path) -> Suite:
     done = run_job(AlterJob(plugin, request=request, seed=suite.seed), workspace / "alter", ALTER_SECONDS)
     if isinstance(done.answer, Failed):
         raise InputError(done.answer.failure.sentence, done.answer.failure.advice)
-    model = replace(ask, source=str(done.answer.path), reference=ask.source, dataset="", dataset_options="")
+    model = replace(ask, source=str(done.answer.path), reference=ask.source)
+    if not any(kind_of(one).staged for one in suite.scenarios):
+        model = replace(model, dataset="", dataset_options="")
     return replace(suite, models=(model,))

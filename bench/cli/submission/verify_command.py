@@ -46,11 +46,11 @@ def verified(bundle: Path, key: Path | None) -> "Verification":
     from bench.bundle.refused import RefusedBundle
     from bench.bundle.verification import refusal, verify
     from bench.cli.submission.dossiers import bundled_dossiers
-    from bench.quality.dataset_files import judged_on
+    from bench.cli.submission.pack_command import data_reader
 
     public = None if key is None else public_key(key)
     try:
         with open_bundle(bundle, with_models=False, with_parts=True) as content:
-            return verify(content, render=bundled_dossiers, key=public, judged_on=judged_on)
+            return verify(content, render=bundled_dossiers, key=public, data=data_reader())
     except RefusedBundle as error:
         return refusal(error)

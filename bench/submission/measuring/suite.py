@@ -24,8 +24,8 @@ from bench.suite.untrusted import Untrusted
 from bench.words import Sentence, sentence
 
 MODEL_FIELDS = (
-    *("precision", "shapes", "inputs", "preprocessing", "prompts", "dataset", "dataset_options", "reference"),
-    *("chat", "stop"),
+    *("precision", "shapes", "inputs", "preprocessing", "prompts", "dataset", "dataset_options", "pipeline_inputs"),
+    *("reference", "chat", "stop"),
 )
 
 
@@ -50,7 +50,7 @@ def suite_of(submission: Submission, folder: Path, catalog: Catalog, tasks: Mapp
     built_in = frozenset(catalog.names("models"))
     sources = {one.id: beside(folder, one.source, built_in) for one in submission.models}
     _check_ids(submission, where)
-    with_files = {one.id for one in submission.models if one.dataset}
+    with_files = {one.id for one in submission.models if one.pipeline_inputs or one.dataset}
     scenarios: list[Scenario] = []
     played: list[tuple[str, ...]] = []
     unfit: list[str] = []
@@ -59,7 +59,7 @@ def suite_of(submission: Submission, folder: Path, catalog: Catalog, tasks: Mapp
             continue
         kind = kind_named(one.name, catalog)
         ids = fitting(one, tasks, kind.tasks) or ()
-        if kind.staged:  # reads the files of a dataset
+        if kind.staged:
             ids = tuple(name for name in ids if name in with_files)
         if ids:
             scenarios.append(_scenario(one, where, number, catalog))
@@ -143,6 +143,7 @@ def _model(model: SubmittedModel, folder: Path, source: str) -> ModelAsk:
         prompts=own(model.prompts),
         dataset=own(model.dataset),
         dataset_options=model.dataset_options,
+        pipeline_inputs=own(model.pipeline_inputs),
         reference=own(model.reference),
         chat=model.chat,
         stop=model.stop,

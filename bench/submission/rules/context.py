@@ -104,7 +104,7 @@ def _inside(place: Path, folder: Path) -> bool:
 
 def _missing(folder: Path, submission: Submission, confined: bool) -> Iterator[tuple[str, str]]:
     for number, model in enumerate(submission.models):
-        named = {name: getattr(model, name) for name in ("dataset", "reference", "prompts")}
+        named = {name: getattr(model, name) for name in ("dataset", "pipeline_inputs", "reference", "prompts")}
         named |= {f"inputs.{name}": file for name, file in model.inputs.items()}
         for field, path in named.items():
             if path and not _there(folder, path, confined):

@@ -89,7 +89,8 @@ def licence_missing(assessment: Assessment, context: Context) -> Iterator[Hit]:
 def path_absolute(assessment: Assessment, context: Context) -> Iterator[Hit]:
     """A path that is right on one machine only, and tells how its user's folders are called."""
     for model in assessment.submission.models:
-        named = {field: getattr(model, field) for field in ("source", "dataset", "reference", "prompts")}
+        fields = ("source", "dataset", "pipeline_inputs", "reference", "prompts")
+        named = {field: getattr(model, field) for field in fields}
         named |= {f"inputs.{name}": file for name, file in model.inputs.items()}
         for field, path in named.items():
             if PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive or path.startswith("~"):

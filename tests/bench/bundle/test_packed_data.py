@@ -1,7 +1,7 @@
 """Datasets in a bundle: what of them is packed, what keeps them out, and what ``odb verify`` finds."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -15,10 +15,11 @@ from PIL import Image
 
 from bench.bundle import open_bundle
 from bench.bundle import packing as packing_module
-from bench.bundle.packed_files import DatasetReader
+from bench.bundle.packed_files import DataReader
 from bench.bundle.packing import PackOptions, packing, write_bundle
 from bench.bundle.verification import Verification, verify
 from bench.errors import InputError
+from bench.pipelines.again import piped_files, went_through
 from bench.quality.dataset import dataset_sha256, entry_digest, read_listing
 from bench.quality.dataset_files import dataset_files, judged_on
 from bench.quality.text.limits import EMULATED
@@ -26,7 +27,7 @@ from bench.record.quality import DatasetFacts, LeftOut, Quality
 from bench.submission.form import SubmittedModel
 from bench.suite.dataset_options import DatasetAsk
 
-READER = DatasetReader(dataset_files, judged_on)
+READER = DataReader(dataset_files, judged_on, piped_files, went_through)
 PLACE = "data/inputs/net/pictures"
 MODEL = SubmittedModel("net", "net.onnx", licence="MIT", dataset="pictures")
 ARTIST, GPS, DETAILS, SERIAL = 0x013B, 0x8825, 0x8769, 0xA431
@@ -68,14 +69,14 @@ def folder(tmp_path: Path) -> Path:
 
 def packed(folder: Path, file: Path, **options: Any) -> Path:
     asked = PackOptions(**{"with_data": True, "despite_rejections": True, **options})
-    with packing(folder, asked, render=dossier, datasets=READER) as made:
+    with packing(folder, asked, render=dossier, data=READER) as made:
         write_bundle(made, file)
     return file
 
 
-def verified(bundle: Path, reader: Callable[..., Any] | None = judged_on) -> Verification:
+def verified(bundle: Path, reader: DataReader | None = READER) -> Verification:
     with open_bundle(bundle) as opened:
-        return verify(opened, render=dossier, judged_on=reader)
+        return verify(opened, render=dossier, data=reader)
 
 
 def state(found: Verification, rule: str) -> str:
@@ -109,7 +110,7 @@ def test_a_dataset_that_was_changed_is_not_packed(folder: Path, tmp_path: Path) 
     (folder / "pictures/b.jpg").write_bytes(picture(99))
     packed(folder, tmp_path / "b.zip")
     (folder / "pictures/a.jpg").write_bytes(picture(99))
-    with pytest.raises(InputError, match="pictures: the dataset is not the one") as told:
+    with pytest.raises(InputError, match="pictures: the data are not those") as told:
         packed(folder, tmp_path / "c.zip")
     assert "r3" in told.value.message
     assert not (tmp_path / "c.zip").exists()

@@ -237,6 +237,24 @@ def test_the_audit(altered_ns: float, same: bool, word: str, code: str) -> None:
     assert (found.word, found.code) == (word, code)
 
 
+@pytest.mark.parametrize(("slowest_ns", "word"), [(40 * MS, "passed"), (48 * MS, "failed")])
+def test_the_audit_of_a_pipeline_looks_at_whole_passes(slowest_ns: int, word: str) -> None:
+    """Three inputs, of which one takes longer: the median of all queries is that of another input."""
+    found = []
+    for name, of_the_last, turns in (("base", 40 * MS, "base"), ("copy", slowest_ns, "new")):
+        rng = np.random.default_rng(crc32(name.encode()))
+        made = [np.tile([10 * MS, 12 * MS, of_the_last], 12) * (1 + 0.002 * rng.random(36)) for _ in range(6)]
+        latency = [np.rint(one).astype(np.int64) for one in made]
+        arrays = [{"pass_ns": one.reshape(-1, 3).sum(axis=1)} for one in latency]
+        scenario = Scenario("end-to-end", parameters={"pipeline": "own"})
+        alternation = Alternation("audit", turns)  # type: ignore[arg-type]
+        fake = fake_run(name, latency, arrays=arrays, scenario=scenario, alternation=alternation)
+        found.append(judged(fake).plain())
+    original, copy = found
+    audit = audited(original.record, original, fidelity(copy, 0.2, False, twin=True), MARGIN)
+    assert (audit.word, audit.code) == (word, "" if word == "passed" else "speed_of_another")
+
+
 def test_a_busy_machine_accuses_no_altered_model() -> None:
     """Nor do three pairs; a factor of more than 2, and prepared answers, are seen in any state."""
     original = run("model", 5 * MS, alternation=Alternation("audit", "base"))

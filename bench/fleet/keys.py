@@ -1,179 +1,174 @@
-"""Certificates of a rack: an authority of its own, and a folder for each party with all that it needs.
+"""The keys of a rack: its authorities, and a folder for each party with all that it needs.
 
-``FOLDER/authority`` stays where it was made; whoever has it can admit devices. ``FOLDER/scheduler``, ``FOLDER/client``
-and a folder for each device hold ``ca.pem``, ``cert.pem`` and ``key.pem``, and go to their machines.
+``FOLDER/authority`` stays where it was made; whoever has it can admit devices. It has ``ROLE.pem`` and
+``ROLE.key.pem`` of each role's authority, ``ROLE.revoked.pem`` with what that has revoked, and the certificates in
+``issued``. The folders of the scheduler, the clients and the devices hold ``ca.pem`` (the authorities whose parties
+this one listens to), ``cert.pem``, ``key.pem`` and ``revoked.pem``, and go to their machines.
 """
 
-import ipaddress
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from secrets import token_hex
+from typing import TYPE_CHECKING
 
 from bench.bundle.names import wrong_name
-from bench.errors import InputError
+from bench.errors import InputError, UnknownName
+from bench.fleet.certificates import LISTENS_TO, ROLES, Issuer, Role, authority, issued, revocations, role_of
 from bench.fleet.engine import demand_engine
-from bench.reading import exists, read_bytes
+from bench.reading import exists, is_file, read_bytes
+from bench.store.records import write_atomically
 from bench.words import sentence
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-    from cryptography.x509 import Certificate
+    from cryptography.x509 import Certificate, CertificateRevocationList
 
 AUTHORITY, CLIENT, SCHEDULER, WORKER = "authority", "client", "scheduler", "worker"
-CA, CERTIFICATE, KEY = "ca.pem", "cert.pem", "key.pem"
+CA, CERTIFICATE, KEY, REVOKED, ISSUED = "ca.pem", "cert.pem", "key.pem", "revoked.pem", "issued"
 DAYS, MOST_DAYS = 825, 36_500
 EARLIER = timedelta(days=1)
 """Certificates are valid from a day ago, for devices whose clock is late."""
 MOST_KEY_BYTES = 1 << 16
+MOST_LIST_BYTES = 1 << 24
 
 
 def make_keys(
-    folder: Path, names: Iterable[str] = (), hosts: Iterable[str] = (), days: int = DAYS, now: datetime | None = None
+    folder: Path,
+    names: Iterable[str] = (),
+    hosts: Iterable[str] = (),
+    days: int = DAYS,
+    now: datetime | None = None,
+    clients: Iterable[str] = (),
 ) -> list[Path]:
-    """Make what ``folder`` lacks: the authority, the scheduler's and the client's folder, and one for each of ``names``
-    (``worker`` without any). Returns the folders that were made; what is there is never written over.
+    """Make what ``folder`` lacks: the authorities, the scheduler's folder, and one for each of ``names``, which are
+    devices, and of ``clients``; a new rack without any gets ``worker`` and ``client``. Returns the folders that were
+    made; what is there is never written over.
 
     ``hosts``: names and addresses of the scheduler. ``days``: how long new certificates are valid. Raises
     ``InputError`` for a name that no folder may have, and where the folder cannot be written.
     """
     demand_engine()
-    names = tuple(names) or (WORKER,)
-    for name in names:
-        wrong = wrong_name(name)
-        if wrong is not None or "/" in name or name.lower() in (AUTHORITY, CLIENT, SCHEDULER):
+    parties: list[tuple[str, Role]] = [(SCHEDULER, "scheduler")]
+    is_new = not exists(folder / AUTHORITY)
+    parties += [(name, "client") for name in tuple(clients) or ((CLIENT,) if is_new else ())]
+    parties += [(name, "device") for name in tuple(names) or ((WORKER,) if is_new else ())]
+    for name, role in parties[1:]:
+        wrong, taken = wrong_name(name), (AUTHORITY, SCHEDULER, *((CLIENT,) if role == "device" else ()))
+        if wrong is not None or "/" in name or name.lower() in taken or (name, _other(role)) in parties:
             raise InputError(sentence("fleet.keys_name", name=name), wrong or sentence("fleet.keys_name.remedy"))
     begin = (now or datetime.now(UTC)) - EARLIER
     end = begin + EARLIER + timedelta(days=days)
     made = []
-    try:
-        authority = folder / AUTHORITY
-        if not exists(authority):
-            _write(authority, *_authority(begin, end))
-            made.append(authority)
-        issuer = _loaded(authority)
-        for name in (SCHEDULER, CLIENT, *names):
+    with _writing(folder):
+        if is_new:
+            _make_authorities(folder / AUTHORITY, begin, end)
+            made.append(folder / AUTHORITY)
+        for name, role in parties:
             if not exists(folder / name):
-                _write(folder / name, *_issued(issuer, name, tuple(hosts) if name == SCHEDULER else (), begin, end))
+                _make_party(folder, name, role, hosts if role == "scheduler" else (), begin, end)
                 made.append(folder / name)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(sentence("store.folder_not_writable", folder=folder, strerror=reason)) from None
     return made
 
 
-def _write(folder: Path, key: "EllipticCurvePrivateKey", certificate: "Certificate", ca: "Certificate") -> None:
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    folder.mkdir(parents=True, mode=0o700)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    with os.fdopen(os.open(folder / KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(private)
-    for name, public in ({CA: ca} if certificate is ca else {CA: ca, CERTIFICATE: certificate}).items():
-        (folder / name).write_bytes(public.public_bytes(Encoding.PEM))
-
-
-def _loaded(authority: Path) -> tuple[Any, "Certificate"]:
+def revoke(folder: Path, names: Iterable[str], now: datetime | None = None) -> list[Path]:
+    """From now on no party that has the new lists lets in those of ``names``, whose folders here are removed; the same
+    name may be issued anew. Returns the new lists, which go to their machines: the scheduler's, where a scheduler is
+    revoked every other's. Raises ``UnknownName`` for what was not issued, ``InputError`` where it cannot be written."""
     from cryptography import x509
+
+    demand_engine()
+    now = now or datetime.now(UTC)
+    known, serials, named = folder / AUTHORITY / ISSUED, dict[str, list[int]](), [*dict.fromkeys(names)]
+    for name in named:
+        if wrong_name(name) is not None or not is_file(known / f"{name}.pem"):
+            raise UnknownName(sentence("fleet.party"), name, [path.stem for path in known.glob("*.pem")])
+        certificate = x509.load_pem_x509_certificate(read_bytes(known / f"{name}.pem", MOST_KEY_BYTES))
+        serials.setdefault(role_of(certificate.issuer), []).append(certificate.serial_number)
+    with _writing(folder):
+        for role in ROLES:
+            added, place = serials.get(role, ()), folder / AUTHORITY / f"{role}.{REVOKED}"
+            before = x509.load_pem_x509_crl(read_bytes(place, MOST_LIST_BYTES))
+            write_atomically(place, _pem(revocations(_issuer(folder, role), before, added, now - EARLIER, now)))
+        for name in named:
+            shutil.rmtree(folder / name, ignore_errors=True)
+            (known / f"{name}.pem").unlink()
+        lists = sorted(folder.glob(f"*/{REVOKED}"))
+        for place in lists:
+            write_atomically(place, _lists(folder))
+    of_all = SCHEDULER in named
+    return [place for place in lists if of_all or place.parent.name == SCHEDULER]
+
+
+def _other(role: Role) -> Role:
+    return "device" if role == "client" else "client"
+
+
+def _make_authorities(place: Path, begin: datetime, end: datetime) -> None:
+    """A new rack."""
+    rack = f"odb fleet {token_hex(4)}"
+    (place / ISSUED).mkdir(parents=True, mode=0o700)
+    for role in ROLES:
+        issuer = authority(rack, role, begin, end)
+        _write_key(place / f"{role}.{KEY}", issuer[0])
+        (place / f"{role}.pem").write_bytes(_pem(issuer[1]))
+        (place / f"{role}.{REVOKED}").write_bytes(_pem(revocations(issuer, (), (), begin, begin)))
+
+
+def _make_party(folder: Path, name: str, role: Role, hosts: Iterable[str], begin: datetime, end: datetime) -> None:
+    key, certificate = issued(_issuer(folder, role), name, hosts, begin, end)
+    trusted = [read_bytes(folder / AUTHORITY / f"{one}.pem", MOST_KEY_BYTES) for one in LISTENS_TO[role]]
+    (folder / AUTHORITY / ISSUED / f"{name}.pem").write_bytes(_pem(certificate))
+    place = folder / name
+    place.mkdir(mode=0o700)
+    _write_key(place / KEY, key)
+    for file, data in ((CERTIFICATE, _pem(certificate)), (CA, b"".join(trusted)), (REVOKED, _lists(folder))):
+        (place / file).write_bytes(data)
+
+
+def _issuer(folder: Path, role: Role) -> Issuer:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+    place = folder / AUTHORITY
     try:
-        key = load_pem_private_key(read_bytes(authority / KEY, MOST_KEY_BYTES), None)
-        return key, x509.load_pem_x509_certificate(read_bytes(authority / CA, MOST_KEY_BYTES))
+        key = load_pem_private_key(read_bytes(place / f"{role}.{KEY}", MOST_KEY_BYTES), None)
+        certificate = x509.load_pem_x509_certificate(read_bytes(place / f"{role}.pem", MOST_KEY_BYTES))
     except (ValueError, TypeError):
-        raise InputError(sentence("fleet.keys_unreadable", file=authority / KEY)) from None
+        raise InputError(sentence("fleet.keys_unreadable", file=place / f"{role}.{KEY}")) from None
+    if not isinstance(key, EllipticCurvePrivateKey):
+        raise InputError(sentence("fleet.keys_unreadable", file=place / f"{role}.{KEY}"))
+    return key, certificate
 
 
-def _authority(begin: datetime, end: datetime) -> Any:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    certificate = (
-        _builder("odb fleet", key, begin, end)
-        .issuer_name(_name("odb fleet"))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs=True), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return key, certificate, certificate
+def _lists(folder: Path) -> bytes:
+    """What all authorities have revoked."""
+    return b"".join(read_bytes(folder / AUTHORITY / f"{role}.{REVOKED}", MOST_LIST_BYTES) for role in ROLES)
 
 
-def _issued(
-    issuer: tuple[Any, "Certificate"], name: str, hosts: tuple[str, ...], begin: datetime, end: datetime
-) -> Any:
-    """A key, its certificate, and the authority's. A client's is not valid for a server, so that who has it cannot
-    pose as a scheduler."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID
+def _write_key(place: Path, key: "EllipticCurvePrivateKey") -> None:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-    signing, ca = issuer
-    key = ec.generate_private_key(ec.SECP256R1())
-    usages = [ExtendedKeyUsageOID.CLIENT_AUTH]
-    if name != CLIENT:
-        usages.append(ExtendedKeyUsageOID.SERVER_AUTH)
-    builder = (
-        _builder(name, key, begin, min(end, ca.not_valid_after_utc))
-        .issuer_name(ca.subject)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
-    )
-    if hosts:
-        builder = builder.add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
-    return key, builder.sign(signing, hashes.SHA256()), ca
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(private)
 
 
-def _builder(name: str, key: "EllipticCurvePrivateKey", begin: datetime, end: datetime) -> Any:
-    from cryptography import x509
+def _pem(made: "Certificate | CertificateRevocationList") -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
 
-    return (
-        x509.CertificateBuilder()
-        .subject_name(_name(name))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
+    return made.public_bytes(Encoding.PEM)
 
 
-def _name(name: str) -> Any:
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
-
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-
-
-def _host(host: str) -> Any:
-    from cryptography import x509
-
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Raises ``InputError`` where what is in the block cannot be written."""
     try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        pass
-    try:
-        return x509.DNSName(host)
-    except ValueError:
-        raise InputError(sentence("fleet.keys_host", host=host)) from None
-
-
-def _usage(signs: bool) -> Any:
-    from cryptography import x509
-
-    return x509.KeyUsage(
-        digital_signature=not signs,
-        key_cert_sign=signs,
-        crl_sign=signs,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(sentence("store.folder_not_writable", folder=folder, strerror=reason)) from None

@@ -1,4 +1,4 @@
-"""The scheduler of a rack: Dask's, without its pages."""
+"""The scheduler of a rack: Dask's, without its pages, and with what each role may ask of it."""
 
 import asyncio
 import signal
@@ -10,6 +10,49 @@ from bench.errors import InputError
 from bench.fleet.security import Party
 from bench.words import sentence
 
+OF_DEVICES = frozenset(
+    "identity register-worker heartbeat_worker close close-stream keep-alive log-event worker-status-change "
+    "task-finished task-erred release-worker-data add-keys long-running reschedule".split()
+)
+"""What a device may say: what a worker of Dask says that has no dependencies to fetch. It may submit nothing."""
+NOT_OF_CLIENTS = frozenset(("register-worker", "register_nanny", "heartbeat_worker"))
+
+
+def is_allowed(role: str, name: str, message: Any) -> bool:
+    """Whether the party ``name`` of that role may say that. A device may join under the name of its certificate only.
+    What is no operation is Dask's to judge."""
+    if not isinstance(message, dict) or "op" not in message:
+        return True
+    op = message["op"]
+    if role == "device":
+        return op in OF_DEVICES and (op != "register-worker" or message.get("name") == name)
+    return role == "client" and op not in NOT_OF_CLIENTS
+
+
+def limit(comm: Any) -> None:
+    """From now on ``comm`` is closed when the other end says what its role may not say. Dask reads all that a party
+    says through this method, before and after it has joined."""
+    from distributed.comm import CommClosedError
+
+    certificate = comm.extra_info.get("peercert") or {}
+    role, name = (_common_name(certificate.get(part, ())) for part in ("issuer", "subject"))
+    read = comm.read
+
+    async def read_what_is_allowed(*given: Any, **settings: Any) -> Any:
+        found = await read(*given, **settings)
+        for message in found if isinstance(found, list | tuple) else (found,):
+            if not is_allowed(role, name, message):
+                comm.abort()
+                raise CommClosedError(f"{role} {name}: not allowed: {message['op']}")
+        return found
+
+    comm.read = read_what_is_allowed
+
+
+def _common_name(parts: Any) -> str:
+    """As Python's ``ssl`` gives a subject or an issuer."""
+    return next((value for part in parts for key, value in part if key == "commonName"), "")
+
 
 async def serve_scheduler(party: Party, host: str, port: int, began: Callable[[str], None]) -> None:
     """Serve until the process is asked to end. ``began`` gets the address, port 0 being any that is free. Raises
@@ -19,6 +62,11 @@ async def serve_scheduler(party: Party, host: str, port: int, began: Callable[[s
     class QuietScheduler(Scheduler):  # type: ignore[misc]
         def start_http_server(self, *args: Any, **settings: Any) -> None:
             """None: it would listen without a certificate."""
+
+        def handle_comm(self, comm: Any) -> Any:
+            if party.security is not None:
+                limit(comm)
+            return super().handle_comm(comm)
 
     protocol = "tcp" if party.security is None else "tls"
     stop = asyncio.Event()

@@ -38,7 +38,7 @@ async def main(scheduler: str, keys: Path, model: Path, out: Path) -> None:
         check_inputs=1, timeout_s=RUN_SECONDS,
     )  # fmt: skip
     order = Order(suite=msgspec.json.encode(suite), files=(file,))
-    async with Client(scheduler, asynchronous=True, **party_of(keys).arguments()) as client:
+    async with Client(scheduler, asynchronous=True, **party_of(keys, "client").arguments()) as client:
         await client.wait_for_workers(1, timeout=JOIN_SECONDS)
         (address,) = client.scheduler_info(n_workers=-1)["workers"]
 

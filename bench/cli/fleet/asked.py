@@ -48,7 +48,7 @@ def on_device(
     from bench.fleet.security import address_of, party_of
     from bench.words import sentence
 
-    address, party = address_of(scheduler, insecure), party_of(keys, insecure)
+    address, party = address_of(scheduler, insecure), party_of(keys, "client", insecure)
     warn_insecure(insecure)
 
     async def done() -> None:

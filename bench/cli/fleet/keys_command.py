@@ -15,18 +15,33 @@ from bench.words import say
 @lang_option
 @click.argument("folder", type=click.Path(path_type=Path))
 @option("--name", "names", multiple=True, help="cli.help.fleet.keys.name")
+@option("--client", "clients", multiple=True, metavar="NAME", help="cli.help.fleet.keys.client")
 @option("--host", "hosts", multiple=True, help="cli.help.fleet.keys.host")
 @option("--days", type=INTEGER, default=None, help="cli.help.fleet.keys.days")
-def command(folder: Path, names: tuple[str, ...], hosts: tuple[str, ...], days: int | None) -> int:
+@option("--revoke", "revoked", multiple=True, metavar="NAME", help="cli.help.fleet.keys.revoke")
+def command(
+    folder: Path,
+    names: tuple[str, ...],
+    clients: tuple[str, ...],
+    hosts: tuple[str, ...],
+    days: int | None,
+    revoked: tuple[str, ...],
+) -> int:
     """``odb fleet keys``."""
     from bench.errors import InputError
-    from bench.fleet.keys import AUTHORITY, DAYS, MOST_DAYS, make_keys
+    from bench.fleet.keys import AUTHORITY, DAYS, MOST_DAYS, make_keys, revoke
     from bench.words import sentence
 
     days = DAYS if days is None else days
     if not 0 < days <= MOST_DAYS:
         raise InputError(sentence("cli.fleet.keys.days", days=days, most=MOST_DAYS))
-    made = make_keys(folder, names, hosts, days)
+    if revoked:
+        if names or clients:
+            raise InputError(sentence("cli.fleet.keys.one_at_a_time"), sentence("cli.fleet.keys.one_at_a_time.remedy"))
+        for place in revoke(folder, revoked):
+            click.echo(say("cli.fleet.keys.revoked", file=clean(str(place))))
+        return 0
+    made = make_keys(folder, names, hosts, days, clients=clients)
     for one in made:
         code = "cli.fleet.keys.authority" if one.name == AUTHORITY else "cli.fleet.keys.made"
         click.echo(say(code, folder=clean(str(one))))

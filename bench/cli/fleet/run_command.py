@@ -69,7 +69,7 @@ def command(
         raise InputError(sentence("cli.fleet.run.grace", grace=grace))
     chosen, address = parse_where(where), address_of(scheduler, insecure)
     out = results_folder(output)
-    party = party_of(keys, insecure)
+    party = party_of(keys, "client", insecure)
     warn_insecure(insecure)
     catalog = discover(plugins)
     suite = asked_suite(suite_file, allow_unsafe_options, catalog)

@@ -23,7 +23,7 @@ def command(keys: Path | None, insecure: bool, host: str, port: int) -> int:
     from bench.fleet.scheduler import serve_scheduler
     from bench.fleet.security import party_of
 
-    party = party_of(keys, insecure)
+    party = party_of(keys, "scheduler", insecure)
     warn_insecure(insecure)
     asyncio.run(serve_scheduler(party, host, port, began))
     return 0

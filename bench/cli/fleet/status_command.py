@@ -30,7 +30,7 @@ def command(scheduler: str, keys: Path | None, insecure: bool, as_json: bool) ->
     from bench.fleet.client.dask_rack import DaskRack
     from bench.fleet.security import address_of, party_of
 
-    address, party = address_of(scheduler, insecure), party_of(keys, insecure)
+    address, party = address_of(scheduler, insecure), party_of(keys, "client", insecure)
     warn_insecure(insecure)
 
     async def ask() -> "tuple[Sequence[Asked], Sequence[str], Mapping[str, Sequence[str]]]":

@@ -57,10 +57,15 @@ def command(
 
     given = dict(parse_pair("--label", text) for text in labels)
     address = address_of(scheduler, insecure)
-    party = party_of(keys, insecure)
+    party = party_of(keys, "device", insecure)
     named = name or party.name
     if not named:
         raise InputError(sentence("fleet.name_needed"), sentence("fleet.name_needed.remedy"))
+    if party.name and named != party.name:
+        raise InputError(
+            sentence("fleet.name_of_another", name=named, certificate=party.name),
+            sentence("fleet.name_of_another.remedy", name=named),
+        )
     if (wrong := wrong_name(named)) is not None or "/" in named:
         raise InputError(sentence("fleet.keys_name", name=named), wrong or sentence("fleet.keys_name.remedy"))
     if not 0 < cache_gb < 1e6:

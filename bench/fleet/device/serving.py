@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from ssl import SSLError
 
 from distributed.comm import CommClosedError, connect
 from distributed.comm.core import FatalCommClosedError
@@ -56,10 +57,10 @@ async def _stay_joined(
             await _work(agent, scheduler, party, host, tell)
             problem = sentence("fleet.scheduler_lost", scheduler=scheduler)
             pause_s, told = FIRST_PAUSE_S, None
-        except FatalCommClosedError as error:
-            problem = sentence("fleet.tls_refused", scheduler=scheduler, reason=_innermost(error))
         except (OSError, CommClosedError, TimeoutError) as error:
-            problem = sentence("fleet.scheduler_unreachable", scheduler=scheduler, reason=_innermost(error))
+            is_tls = isinstance(error, FatalCommClosedError) or isinstance(_cause(error), SSLError)
+            code = "fleet.tls_refused" if is_tls else "fleet.scheduler_unreachable"
+            problem = sentence(code, scheduler=scheduler, reason=_innermost(error))
         except (ValueError, RuntimeError) as error:
             problem = sentence("fleet.not_admitted", scheduler=scheduler, reason=_innermost(error))
         if told != problem:
@@ -111,8 +112,14 @@ async def _work(agent: Agent, scheduler: str, party: Party, host: str | None, te
                 await worker.close(timeout=5, reason="agent")
 
 
-def _innermost(error: BaseException) -> str:
-    """What the lowest layer said."""
+def _cause(error: BaseException) -> BaseException:
+    """What the lowest layer raised."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return str(error) or type(error).__name__
+    return error
+
+
+def _innermost(error: BaseException) -> str:
+    """What it said."""
+    cause = _cause(error)
+    return str(cause) or type(cause).__name__

@@ -1,7 +1,10 @@
 """Certificates of a rack, and what is refused before anything is connected."""
 
+import shutil
+import socket
 import stat
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from bench.errors import InputError
-from bench.fleet.keys import make_keys
-from bench.fleet.security import address_of, party_of
+from bench.fleet.certificates import ROLES, Role
+from bench.fleet.keys import make_keys, revoke
+from bench.fleet.scheduler import is_allowed
+from bench.fleet.security import _security, address_of, party_of
 from bench.words import Sentence
 
 pytestmark = pytest.mark.skipif(
@@ -31,23 +36,25 @@ def code_of(error: InputError) -> str:
     return error.sentence.code
 
 
-def refused(keys: Path, now: datetime = NOW) -> str:
+def refused(keys: Path, now: datetime = NOW, role: Role = "device") -> str:
     with pytest.raises(InputError) as raised:
-        party_of(keys, now=now)
+        party_of(keys, role, now=now)
     assert raised.value.remedy
     return code_of(raised.value)
 
 
 def test_each_party_gets_a_folder_with_all_that_it_needs(keys: Path) -> None:
     files = {path.relative_to(keys).as_posix() for path in keys.rglob("*.pem")}
-    parties = {f"{party}/{name}.pem" for party in ("scheduler", "client", "board-1") for name in ("ca", "cert", "key")}
-    assert files == {*parties, "authority/ca.pem", "authority/key.pem"}
-    assert "board-1" == party_of(keys / "board-1").name
+    parties, names = ("scheduler", "client", "board-1"), ("ca", "cert", "key", "revoked")
+    of_parties = {f"{party}/{name}.pem" for party in parties for name in names}
+    of_roles = {f"authority/{role}{name}.pem" for role in ROLES for name in ("", ".key", ".revoked")}
+    assert files == {*of_parties, *of_roles, *(f"authority/issued/{party}.pem" for party in parties)}
+    assert "board-1" == party_of(keys / "board-1", "device").name
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes of files")
 def test_private_keys_are_read_by_their_owner_only(keys: Path) -> None:
-    assert {0o600} == {stat.S_IMODE(path.stat().st_mode) for path in keys.glob("*/key.pem")}
+    assert {0o600} == {stat.S_IMODE(path.stat().st_mode) for path in keys.glob("*/*key.pem")}
 
 
 def test_made_again_only_what_is_missing_is_made(tmp_path: Path) -> None:
@@ -55,12 +62,12 @@ def test_made_again_only_what_is_missing_is_made(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.pem")}
     assert [tmp_path / "b"] == make_keys(tmp_path, ["a", "b"])
     assert before == {path: path.read_bytes() for path in before}
-    party_of(tmp_path / "b")
+    party_of(tmp_path / "b", "device")
 
 
 def test_the_folder_of_all_parties_is_told_from_that_of_one(keys: Path) -> None:
     with pytest.raises(InputError) as raised:
-        party_of(keys)
+        party_of(keys, "client")
     assert {"fleet.keys_file_missing"} == {code_of(raised.value)}
     assert all(str(keys / party) in str(raised.value.advice) for party in ("board-1", "client", "scheduler"))
 
@@ -74,7 +81,7 @@ def test_a_name_that_no_folder_may_have_is_refused(name: str, tmp_path: Path) ->
 
 def test_a_certificate_is_valid_on_a_device_whose_clock_is_an_hour_off(keys: Path) -> None:
     for hours in (-1, 1):
-        party_of(keys / "board-1", now=NOW + timedelta(hours=hours))
+        party_of(keys / "board-1", "device", now=NOW + timedelta(hours=hours))
 
 
 def test_an_expired_certificate_is_told_with_its_day(tmp_path: Path) -> None:
@@ -86,12 +93,12 @@ def test_a_certificate_of_the_future_is_the_clock(keys: Path) -> None:
     assert "fleet.certificate_early" == refused(keys / "board-1", NOW - timedelta(days=3))
 
 
-@pytest.mark.parametrize("name", ["ca.pem", "cert.pem", "key.pem"])
+@pytest.mark.parametrize("name", ["ca.pem", "cert.pem", "key.pem", "revoked.pem"])
 def test_a_missing_and_a_damaged_file_are_told(name: str, keys: Path, tmp_path: Path) -> None:
     for path in (keys / "client").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / name).write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    assert refused(tmp_path) in ("fleet.certificate_unreadable", "fleet.keys_unreadable")
+    assert refused(tmp_path) in ("fleet.certificate_unreadable", "fleet.keys_unreadable", "fleet.revoked_unreadable")
     (tmp_path / name).unlink()
     assert "fleet.keys_file_missing" == refused(tmp_path)
 
@@ -107,11 +114,100 @@ def test_a_key_and_an_authority_of_others_are_told(keys: Path, tmp_path: Path) -
     assert "fleet.certificate_of_another" == refused(tmp_path)
 
 
+def test_keys_of_another_role_are_told_before_anything_is_connected(keys: Path) -> None:
+    folders: dict[Role, str] = {"scheduler": "scheduler", "device": "board-1", "client": "client"}
+    for role in ROLES:
+        for holder, folder in folders.items():
+            if holder == role:
+                party_of(keys / folder, role)
+            else:
+                assert f"fleet.certificate_not_of_{role}" == refused(keys / folder, role=role)
+
+
+LISTENING = {("scheduler", "board"), ("scheduler", "client"), ("board", "scheduler")}
+"""Who listens, and to whom; nobody else connects."""
+
+
+def test_each_party_takes_only_the_roles_that_it_listens_to(keys: Path) -> None:
+    """A device that shows its certificate as a scheduler's is refused by another device and by a client; a client is
+    refused by a device."""
+    make_keys(keys, ["board-2"])
+    parties = ("scheduler", "board-1", "board-2", "client")
+    connected = {(one, other) for one in parties for other in parties if shakes_hands(keys / one, keys / other)}
+    assert {(one.partition("-")[0], other.partition("-")[0]) for one, other in connected} == LISTENING
+
+
+def test_a_revoked_party_is_refused_by_those_who_have_the_list(tmp_path: Path) -> None:
+    """Others go on, and the name can be issued anew."""
+    make_keys(tmp_path, ["a", "b"], clients=["ci", "alice"])
+    for name in ("a", "ci"):
+        shutil.copytree(tmp_path / name, tmp_path / "stolen" / name)
+    assert [tmp_path / "scheduler" / "revoked.pem"] == revoke(tmp_path, ["a"])
+    revoke(tmp_path, ["ci"])
+    let_in = {name: shakes_hands(tmp_path / "scheduler", tmp_path / name) for name in ("b", "alice", "stolen/a")}
+    assert {"b": True, "alice": True, "stolen/a": False} == let_in
+    assert not shakes_hands(tmp_path / "scheduler", tmp_path / "stolen" / "ci")
+    assert not shakes_hands(tmp_path / "stolen" / "a", tmp_path / "scheduler")
+    assert [tmp_path / "a"] == make_keys(tmp_path, ["a"])
+    assert shakes_hands(tmp_path / "scheduler", tmp_path / "a")
+
+
+def test_a_revoked_scheduler_is_refused_by_all(tmp_path: Path) -> None:
+    make_keys(tmp_path, ["a"])
+    shutil.copytree(tmp_path / "scheduler", tmp_path / "elsewhere" / "stolen")
+    assert {tmp_path / name / "revoked.pem" for name in ("a", "client")} == {*revoke(tmp_path, ["scheduler"])}
+    assert not shakes_hands(tmp_path / "a", tmp_path / "elsewhere" / "stolen")
+    assert not shakes_hands(tmp_path / "elsewhere" / "stolen", tmp_path / "client")
+    make_keys(tmp_path)
+    assert shakes_hands(tmp_path / "a", tmp_path / "scheduler")
+
+
+def test_who_was_not_issued_cannot_be_revoked(tmp_path: Path) -> None:
+    make_keys(tmp_path, ["a"])
+    for name in ("b", "../scheduler", ""):
+        with pytest.raises(InputError):
+            revoke(tmp_path, ["a", name])
+    assert (tmp_path / "a").is_dir()
+
+
+def test_a_device_may_join_under_its_name_and_submit_nothing() -> None:
+    assert is_allowed("device", "a", {"op": "register-worker", "name": "a"})
+    assert not is_allowed("device", "a", {"op": "register-worker", "name": "b"})
+    for op in ("register-client", "update-graph", "broadcast", "run_function", "register_worker_plugin", "proxy"):
+        assert not is_allowed("device", "a", {"op": op})
+        assert is_allowed("client", "c", {"op": op})
+    assert not is_allowed("client", "a", {"op": "register-worker", "name": "a"})
+    assert not is_allowed("", "", {"op": "identity"})
+
+
+def shakes_hands(server: Path, client: Path) -> bool:
+    """Whether both ends of a TLS connection, with the contexts that Dask gets, take each other's certificate."""
+    sides = socket.socketpair()
+    contexts = [_security(server).get_listen_args("worker"), _security(client).get_connection_args("worker")]
+    took = [False, False]
+
+    def end(index: int) -> None:
+        with sides[index] as plain:
+            try:
+                with contexts[index]["ssl_context"].wrap_socket(plain, server_side=index == 0) as secure:
+                    secure.sendall(b"x")
+                    took[index] = secure.recv(1) == b"x"  # in TLS 1.3 the server's refusal comes after the handshake
+            except OSError:
+                pass
+
+    threads = [threading.Thread(target=end, args=(index,)) for index in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return all(took)
+
+
 def test_without_certificates_only_what_is_asked_for_by_name() -> None:
     with pytest.raises(InputError) as raised:
-        party_of(None)
+        party_of(None, "client")
     assert "fleet.keys_needed" == code_of(raised.value)
-    assert {} == party_of(None, insecure=True).arguments()
+    assert {} == party_of(None, "client", insecure=True).arguments()
 
 
 def test_addresses() -> None:

@@ -1,5 +1,6 @@
 """A scheduler and a device as processes on loopback, with TLS."""
 
+import asyncio
 import hashlib
 import os
 import signal
@@ -18,9 +19,11 @@ from loopback_rack import WAIT_SECONDS, Loopback, until
 
 from bench.errors import InputError
 from bench.fleet.device import calls
+from bench.fleet.device.serving import _reach
 from bench.fleet.facts import DeviceFacts, DeviceState
 from bench.fleet.keys import make_keys
 from bench.fleet.orders import TOPIC, Finished, Order, OrderFile, Refused, Wanted
+from bench.fleet.security import party_of
 
 pytestmark = [
     pytest.mark.process,
@@ -29,6 +32,7 @@ pytestmark = [
     ),
 ]
 
+PARTIES = ("scheduler", "board", "client")
 DATA = b"a model"
 FILE = OrderFile(name="model.onnx", sha256=hashlib.sha256(DATA).hexdigest(), size_bytes=len(DATA))
 
@@ -174,13 +178,33 @@ def test_a_device_that_is_killed_is_told_and_comes_back_with_what_it_had(rack: L
 
 
 def test_a_host_without_a_certificate_gets_nothing(rack: Loopback, tmp_path: Path) -> None:
-    """Neither of the scheduler nor of the device: without TLS, without a certificate, with one of another authority."""
+    """Neither of the scheduler nor of the device: without TLS, without a certificate, with one of another rack. A
+    device listens to no client either."""
     make_keys(tmp_path, ["stranger"])
     ports = [int(address.rpartition(":")[2]) for address in (rack.address, rack.worker())]
     for port in ports:
         for keys in ("", "none", str(tmp_path / "stranger")):
             assert b"" == received(port, keys)
-        assert b"" != received(port, str(rack.keys / "client"))
+    heard = {(n, p) for n, port in enumerate(ports) for p in PARTIES if received(port, str(rack.keys / p))}
+    assert {(0, "client"), (0, "board"), (1, "scheduler")} == heard
+
+
+def test_a_device_can_be_neither_a_client_nor_a_scheduler(rack: Loopback, order: Order) -> None:
+    """With its key it is let in, and out again as soon as it asks for what clients ask for; another device that meets
+    it in the place of the scheduler hangs up."""
+    from distributed import Client, Scheduler
+
+    board = party_of(rack.keys / "board", "device")
+    with pytest.raises(OSError, match="closed|Timed out"):
+        Client(rack.address, timeout=2, set_as_default=False, **board.arguments())
+
+    async def impostor() -> None:
+        async with Scheduler(host="127.0.0.1", port=0, protocol="tls://", dashboard=False, **board.arguments()) as one:
+            await _reach(one.address, board)
+
+    with pytest.raises(OSError, match=r"certificate|CERTIFICATE"):
+        asyncio.run(impostor())
+    assert "" == rack.running(), "and the rack goes on"
 
 
 def received(port: int, keys: str) -> bytes:

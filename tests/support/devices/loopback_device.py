@@ -40,7 +40,7 @@ print('{"kind":"written"}', flush=True)
 
 
 def main(scheduler: str, keys: Path, folder: Path) -> None:
-    party = party_of(keys)
+    party = party_of(keys, "device")
     from bench.fleet.device.serving import serve
 
     facts = DeviceFacts(

@@ -67,7 +67,7 @@ class Loopback:
         from distributed import Client
 
         self._close_client()
-        party = party_of(self.keys / "client")
+        party = party_of(self.keys / "client", "client")
         self.client = Client(self.address, timeout=WAIT_SECONDS, set_as_default=False, **party.arguments())
 
     def wait_for_a_turn(self) -> None:

@@ -27,7 +27,7 @@ def tell(said: Sentence) -> None:
 
 
 def main(name: str, scheduler: str, keys: Path, folder: Path, child: str, files: tuple[Path, ...]) -> None:
-    party = party_of(keys)
+    party = party_of(keys, "device")
     found = discover(files)
     catalog = Catalog(tuple(ref for ref in found.refs if ref.from_file or ref.kind != "targets"))
     facts = facts_of(name, catalog, labels={"soc": name}, plugins=files)

@@ -3,6 +3,7 @@
 A cell is a value, a status and notes."""
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from types import MappingProxyType
 from typing import Literal
 
@@ -73,6 +74,12 @@ class Table(Struct, frozen=True):
     @property
     def titles(self) -> tuple[str, ...]:
         return tuple(column.title for column in self.columns)
+
+    def stated(self) -> "Table":
+        """Without the columns for which no row has a value, except the first."""
+        held = [i == 0 or any(row[i].value != units.MISSING for row in self.rows) for i in range(len(self.columns))]
+        rows = tuple(tuple(compress(row, held)) for row in self.rows)
+        return Table(self.caption, tuple(compress(self.columns, held)), rows, self.note)
 
 
 class Numbered(Struct, frozen=True):

@@ -181,7 +181,7 @@ def fidelity_table(record: Record) -> Table | None:
         nothing = plain_row(say("report.nothing"), units.MISSING)
         return Table(caption, columns("compared", "result"), (nothing,), note)
     heads = columns("output", "cosine", "sqnr", "maximum_error", "label_agreement")
-    return Table(caption, heads, tuple(_output_row(o) for o in found.outputs), note)
+    return Table(caption, heads, tuple(_output_row(o) for o in found.outputs), note).stated()
 
 
 def corrections_table(corrections: Sequence[Correction]) -> Table | None:
@@ -222,7 +222,7 @@ def options_table(record: Record) -> Table | None:
         tuple(MISSING_CELL if x is None else Cell(units.clean(x) or '""') for x in (n, asked.get(n), held.get(n)))
         for n in names
     )
-    return Table(say("report.options.caption"), columns("option", "requested", "effective"), tuple(rows))
+    return Table(say("report.options.caption"), columns("option", "requested", "effective"), tuple(rows)).stated()
 
 
 def plain_row(*values: str) -> tuple[Cell, ...]:

@@ -195,7 +195,7 @@ def test_a_device_can_be_neither_a_client_nor_a_scheduler(rack: Loopback, order:
     from distributed import Client, Scheduler
 
     board = party_of(rack.keys / "board", "device")
-    with pytest.raises(OSError, match="closed|Timed out"):
+    with pytest.raises(OSError, match=r"closed|Timed out"):
         Client(rack.address, timeout=2, set_as_default=False, **board.arguments())
 
     async def impostor() -> None:

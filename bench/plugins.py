@@ -135,7 +135,9 @@ def _declared(file: Path) -> dict[Kind, dict[str, Any]]:
 @cache
 def _module_of(file: Path) -> ModuleType:
     if not file.is_file():
-        raise InputError(sentence("plugin.plugin_no_such_file", file_name=file.name))
+        raise InputError(
+            sentence("plugin.plugin_no_such_file", file_name=file.name), sentence("suite.path_relative_current_folder")
+        )
     name = f"ondevice_bench_plugin_{file.stem}"
     spec = spec_from_file_location(name, file)
     if spec is None or spec.loader is None:

@@ -14,7 +14,7 @@ from bench.analysis.figures.percentiles import TPOT, decode_rate, first_tokens, 
 from bench.analysis.figures.pooled import middle_size, typical, typical_time
 from bench.analysis.figures.rule import GEOMETRIC_MEAN, MEDIAN, Figure, Rule, Values
 from bench.analysis.figures.rule import Unit as Unit
-from bench.analysis.figures.sustained import RETAINED, STEADY_RATE, TIME_TO_THROTTLE
+from bench.analysis.figures.sustained import RETAINED, STEADY_RATE, STEADY_TOKEN_RATE, TIME_TO_THROTTLE
 from bench.analysis.figures.wake import FIRST_ANSWER, KEEP_AWAKE_CPU, KEEP_AWAKE_WATTS, WAKE_RATIO
 from bench.analysis.memory import peak_rss
 from bench.analysis.open_loops.rules import JITTER, LARGEST_RATE, dropped, fraction_of, in_time
@@ -365,6 +365,16 @@ METRICS: tuple[Metric, ...] = (
         rule=STEADY_RATE,
         short=sentence("metric.steady_rate_per_s.short"),
         lower_is_better=False,
+        applies="tensor",
+        scenarios=("sustained",),
+    ),
+    Metric(
+        name="steady_tokens_per_s",
+        unit="tokens_per_s",
+        rule=STEADY_TOKEN_RATE,
+        short=sentence("metric.steady_tokens_per_s.short"),
+        lower_is_better=False,
+        applies="text_generation",
         scenarios=("sustained",),
     ),
     Metric(

@@ -9,6 +9,7 @@ import click
 from bench.cli.options import console, echo_json
 from bench.printable import clean
 from bench.scenarios.kinds import scenario_text
+from bench.scenarios.lasting import lasting_of
 from bench.scripting.places import cache_folder
 from bench.settings import setting_words
 from bench.words import Sentence, say, speaking
@@ -148,12 +149,13 @@ def input_lines(runs: "Sequence[tuple[PlannedRun, Foreseen | None]]") -> list[st
 
 
 def work_lines(runs: "Sequence[PlannedRun]") -> list[str]:
-    """How much each scenario of text has to compute at the least, and how long that is at a stated speed."""
+    """How much each scenario of text has to compute at the least, and how long that is at a stated speed; of one that
+    says how long it lasts, nothing."""
     from bench.cli.terminal.progress import clock_text
     from bench.suite.text_work import least_work
 
     told: dict[str, None] = {}
-    for run in (run for run in runs if run.model.task == "text_generation"):
+    for run in (run for run in runs if run.model.task == "text_generation" and lasting_of(run.scenario) is None):
         work = least_work(run)
         time = clock_text(work.generated_tokens / TOLD_TOKENS_PER_S)
         figures = {"generated": work.generated_tokens, "rate": TOLD_TOKENS_PER_S, "time": time}

@@ -19,6 +19,7 @@ from bench.errors import RunFailure
 from bench.inputs.prompts import Lengths, Query, behind_one_context, encoded, load_prompts, queries
 from bench.inputs.tokenizer_file import tokenizer_of
 from bench.measure.energy import EnergyMeter
+from bench.measure.long_run import LongRun
 from bench.measure.loop import time_generations
 from bench.measure.phases import PhaseRecorder
 from bench.measure.players.single_stream import token_times
@@ -79,6 +80,7 @@ def play_generation(
     steady_phase: Callable[[], AbstractContextManager[None]],
     watched: Watched,
     player: Player,
+    long: LongRun,
 ) -> tuple[Callable[[], None], Steady]:
     """First token, then the scenario. Returns one generation as a call, and what was measured. A tokenizer is loaded
     after the steady state, so that its memory is not the model's."""
@@ -105,6 +107,7 @@ def play_generation(
         call=again,
         lanes=no_lanes,
         steady=steady_phase,
+        long=long,
         text=Text(
             session=session,
             decoder=decoder,

@@ -231,7 +231,7 @@ def _play(
             prompts=job.prompts,
             tokenizer=job.tokenizer,
         )
-        return (*play_generation(asked, session, recorder, steady_phase, watched, player), None)
+        return (*play_generation(asked, session, recorder, steady_phase, watched, player, long), None)
     recorder.look("ready")
     call = session.bind(feeds)
     with recorder("first_inference"):

@@ -1,9 +1,11 @@
 """How long a scenario lasts that says so itself, and in which parts."""
 
+from collections.abc import Collection
+
 from msgspec import Struct
 
-from bench.contracts import Scenario
-from bench.scenarios.kinds import kind_of
+from bench.contracts import Scenario, ScenarioKind, Task
+from bench.scenarios.kinds import RATE_IF_ANY, kind_of
 from bench.scenarios.parameters import SECONDS
 
 
@@ -32,3 +34,11 @@ def lasting_of(scenario: Scenario) -> Lasting | None:
     return Lasting(
         max(1, int(scenario.number(kind.lasting))), minute_ns, float(rate) if isinstance(rate, int | float) else None
     )
+
+
+def tasks_in(kind: ScenarioKind, given: Collection[str]) -> tuple[Task, ...]:
+    """Of models that the kind is defined for with the parameters ``given``: a rate at which work is due for minutes is
+    one of queries, and generations follow one another."""
+    if not (kind.lasting and {RATE_IF_ANY.name, RATE_IF_ANY.short} & {*given}):
+        return kind.tasks
+    return tuple(task for task in kind.tasks if task != "text_generation")

@@ -94,6 +94,9 @@ def _bounds(parameter: Parameter) -> Sentence:
     known = {"name": parameter.short or parameter.name, "least": parameter.least, "most": parameter.most}
     if parameter.words:
         return sentence("scenario.bounds_or_words", words=list(parameter.words), **known)
+    if parameter.unit in SECONDS:
+        example = f"{max(10, math.ceil(parameter.least))}{parameter.unit}"
+        return sentence("scenario.bounds.duration", unit=parameter.unit, example=example, **known)
     return sentence("scenario.bounds", **known)
 
 
@@ -103,11 +106,14 @@ def check(origin: Sentence | str, parameter: Parameter, value: object) -> None:
         _check_item(origin, parameter, value)
         return
     if not isinstance(value, tuple) or not 1 <= len(value) <= LONGEST_LIST:
-        raise InputError(sentence("scenario.not_a_list", origin=origin, name=parameter.name, most=LONGEST_LIST))
+        raise InputError(
+            sentence("scenario.not_a_list", origin=origin, name=parameter.name, most=LONGEST_LIST),
+            sentence("scenario.list_bounds", name=parameter.short or parameter.name, most=LONGEST_LIST),
+        )
     twice = next((one for index, one in enumerate(value) if one in value[:index]), None)
     if twice is not None:
         raise InputError(
-            sentence("scenario.value_twice", origin=origin, name=parameter.name, value=text_of(twice)),
+            sentence("scenario.value_twice", origin=origin, name=parameter.name, value=_with_unit(parameter, twice)),
             sentence("scenario.give_once"),
         )
     for one in value:
@@ -125,11 +131,17 @@ def _check_item(origin: Sentence | str, parameter: Parameter, value: object) -> 
         raise InputError(told, _bounds(parameter))
     if not math.isfinite(value) or (parameter.whole and value != int(value)):
         code = "scenario.not_a_whole_number" if parameter.whole else "scenario.not_a_finite_number"
-        raise InputError(sentence(code, origin=origin, name=name, value=value))
+        raise InputError(sentence(code, origin=origin, name=name, value=value), _bounds(parameter))
     if value < least:
-        raise InputError(sentence("scenario.below_minimum", origin=origin, name=name, least=least, value=value))
+        said = sentence("scenario.below_minimum", origin=origin, name=name, least=least, value=value)
+        raise InputError(said, _bounds(parameter))
     if value > most:
-        raise InputError(sentence("scenario.above_maximum", origin=origin, name=name, most=most))
+        raise InputError(sentence("scenario.above_maximum", origin=origin, name=name, most=most), _bounds(parameter))
+
+
+def _with_unit(parameter: Parameter, value: object) -> str:
+    """As a person writes it: ``1000ms``."""
+    return f"{text_of(value)}{parameter.unit if parameter.unit in SECONDS else ''}"
 
 
 def text_of(value: object) -> str:

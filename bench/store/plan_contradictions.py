@@ -82,7 +82,7 @@ def _rule(plan: PlanPart) -> StoppingRule:
         return emulated_generation_rule() if text else emulated_rule()
     lasting = lasting_of(plan.scenario)
     if lasting is not None:
-        return lasting_rule(rule, lasting, plan.repeats if plan.repeat_rule is None else plan.repeat_rule.most)
+        rule = lasting_rule(rule, lasting, plan.repeats if plan.repeat_rule is None else plan.repeat_rule.most)
     return text_generation_rule(rule, plan.scenario, plan.repeats) if text else rule
 
 

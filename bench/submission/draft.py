@@ -14,6 +14,7 @@ from bench.contracts import Task
 from bench.contracts.scenario import Value
 from bench.scenarios.idling import stated_ns
 from bench.scenarios.kinds import KINDS, parse_scenario, scenario_name, settled
+from bench.scenarios.lasting import tasks_in
 from bench.scenarios.parameters import pairs
 from bench.submission.criterion import Criterion
 from bench.submission.figures import later
@@ -135,8 +136,7 @@ def tasks_of(criterion: Criterion) -> tuple[Task, ...]:
         return (criterion.applies,)
     if criterion.metric.startswith(OF_TEXT) or any(f"{name}=" in criterion.scenario for name in TOKENS):
         return ("text_generation",)
-    kind = KINDS.get(criterion.scenario.partition(":")[0])
-    return EVERY_TASK if kind is None else kind.tasks
+    return _scenario_tasks(*name_and_values(TrackScenario(criterion.scenario, criterion.reason)))
 
 
 def rounded_to_100(weights: Sequence[float]) -> list[float]:
@@ -185,7 +185,7 @@ def _scenarios(scenarios: Sequence[TrackScenario], models: Sequence[DraftModel])
 def _scenario_tasks(name: str, values: Mapping[str, object]) -> tuple[Task, ...]:
     if set(TOKENS) & values.keys():
         return ("text_generation",)
-    return KINDS[name].tasks if name in KINDS else EVERY_TASK
+    return tasks_in(KINDS[name], values) if name in KINDS else EVERY_TASK
 
 
 NOBODY = (DraftModel(SubmittedModel(id="", source=""), "tensor"),)

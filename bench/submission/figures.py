@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.analysis.curves.table import CURVES
 from bench.analysis.metrics import METRICS, Metric
@@ -39,7 +40,7 @@ SCORES = ("top1", "top5", "cosine", "mean_iou", "pixel_accuracy", "map", "map50"
 LESS_IS_BETTER: Mapping[str, bool] = MappingProxyType(dict.fromkeys(SCORES, False) | dict.fromkeys(ERRORS, True))
 """Of the metrics that this project computes; those of a model's own judge are not in it."""
 
-LATER_NAMES = ("standby", "sustained-text", "temperature")
+LATER_NAMES = ("standby", "temperature")
 LATER: Mapping[str, Sentence] = MappingProxyType({name: sentence(f"submission.later.{name}") for name in LATER_NAMES})
 """What tracks ask for that this version cannot measure: scenarios by their names, and ``later.NAME`` for figures."""
 
@@ -189,7 +190,30 @@ def _agreement(record: Record) -> float | None:
     return found[0] if found else None
 
 
+def _idle_watts(run: RecordedRun) -> Seen:
+    """In the idle times of the marker: known as far as these agree, and as the meter is stated to be."""
+    meter = run.record.meter
+    if meter is None or meter.idle_watts is None or meter.idle is None or meter.idle.source != "marker":
+        return Seen(reason=sentence("submission.no_idle_watts"))
+    value, spread = meter.idle_watts, meter.idle.spread_watts
+    if spread is None:
+        return Seen(value=value, n=1)
+    reach = spread + (meter.stated_uncertainty or 0.0) * value
+    return Seen(value=value, low=max(0.0, value - reach), high=value + reach, interval="range", n=meter.idle.readings)
+
+
+def _standby_watts(run: RecordedRun) -> Seen:
+    """At most the idle power: a device in standby draws no more than one that is awake and infers nothing, and how much
+    less is not measured. So it may meet a limit, and never misses one."""
+    idle = _idle_watts(run)
+    return idle if idle.low is None else replace(idle, low=0.0)
+
+
 PLAIN: tuple[FigureKind, ...] = (
+    *(
+        FigureKind(path=path, lower_is_better=True, unit="watts", about="energy", needs=("energy_meter",), see=see)
+        for path, see in (("meter.idle_watts", _idle_watts), ("meter.standby_watts", _standby_watts))
+    ),
     FigureKind(
         path="placement.macs.share",
         lower_is_better=False,

@@ -4,6 +4,7 @@ from bench.contracts import Artifact, Scenario, Task
 from bench.errors import RunFailure
 from bench.plugins import load
 from bench.scenarios.kinds import kind_of
+from bench.scenarios.lasting import lasting_of, tasks_in
 from bench.suite.plan import TargetChoice
 from bench.words import sentence
 
@@ -36,8 +37,13 @@ def refuse_unfit(artifact: Artifact, target: TargetChoice, scenario: Scenario) -
 
 
 def refuse_task(task: Task, scenario: Scenario) -> None:
-    """Raises ``RunFailure`` for a scenario that is not defined for models of ``task``."""
+    """Raises ``RunFailure`` for a scenario that is not defined for models of ``task``, or not with its parameters."""
     tasks = kind_of(scenario).tasks
     if task not in tasks:
         message = sentence("suite.scenario_not_defined", scenario_name=scenario.name, task=sentence(f"task.{task}"))
         raise RunFailure("unsupported_scenario", message, sentence("suite.measure_single_stream"), "plan")
+    lasting = lasting_of(scenario)
+    if lasting is not None and task not in tasks_in(kind_of(scenario), scenario.own_parameters):
+        message = sentence("suite.rate_of_text", scenario=scenario.name)
+        remedy = sentence("suite.rate_of_text.remedy", minutes=lasting.minutes)
+        raise RunFailure("unsupported_scenario", message, remedy, "plan")

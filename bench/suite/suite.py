@@ -101,7 +101,7 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
     of plugins are in ``catalog``. Raises ``InputError`` naming file and field."""
     try:
         if not file.exists():
-            raise InputError(sentence("suite.no_such_file", file=file))
+            raise InputError(sentence("suite.no_such_file", file=file), sentence("suite.no_such_file.remedy"))
         text = read_text(file)
         refuse_deep_keys(text, f"{file}")
         raw = tomllib.loads(text)

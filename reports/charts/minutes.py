@@ -11,8 +11,8 @@ from bench.reports.words.figures import figure, metrics
 from bench.scenarios.lasting import lasting_of
 from bench.words import say, units
 
-RATE, TEMPERATURE = "rate_of_minute_per_s", "temperature_celsius"
-DRAWN = (RATE, TEMPERATURE)
+RATES, TEMPERATURE = ("tokens_of_minute_per_s", "rate_of_minute_per_s"), "temperature_celsius"
+DRAWN = (*RATES, TEMPERATURE)
 """The curves that this figure shows."""
 TALL, GAP = 150.0, 22.0
 LEAST_CELSIUS = 10.0  # that the axis spans: half a degree is no climb
@@ -21,12 +21,14 @@ MOST_POINTS = 480
 
 def minutes_figure(run: RecordedRun, name: str) -> Figure | None:
     """``None`` of a scenario that does not last, or of less than two minutes."""
-    lasting, rate = lasting_of(run.record.plan.scenario), run.record.summary.curves.get(RATE)
+    lasting, curves = lasting_of(run.record.plan.scenario), run.record.summary.curves
+    named = next((name for name in RATES if name in curves), "")
+    rate = curves.get(named)
     if lasting is None or rate is None or sum(point.value is not None for point in rate.points) < 2:
         return None
-    warm = run.record.summary.curves.get(TEMPERATURE)
+    warm = curves.get(TEMPERATURE)
     x = Axis(0.0, float(len(rate.at)), 46.0, svg.WIDTH - 14, say("chart.minutes.across"))
-    upper = _up(rate, x, 24.0, svg.HEIGHT - 38 if warm is None else TALL)
+    upper = _up(named, rate, x, 24.0, svg.HEIGHT - 38 if warm is None else TALL)
     parts = [svg.up_axis(upper.y, x, x.start), *_drawn(rate, upper)]
     height, lowest = svg.HEIGHT, upper
     if warm is not None:
@@ -53,13 +55,10 @@ def _values(curve: Curve) -> tuple[list[float], list[float]]:
     return [at for at, _ in known], [value for _, value in known]
 
 
-def _up(curve: Curve, x: Axis, top: float, bottom: float) -> Frame:
+def _up(name: str, curve: Curve, x: Axis, top: float, bottom: float) -> Frame:
     _, values = _values(curve)
-    return Frame(x, Axis(0.0, max(values) * 1.08 or 1.0, bottom, top, f"{capital(curve_title(RATE))}, {_unit()}"))
-
-
-def _unit() -> str:
-    return say("chart.minutes.per_s")
+    label = f"{capital(curve_title(name))}, {say(f'unit.of.{curve.unit}')}"
+    return Frame(x, Axis(0.0, max(values) * 1.08 or 1.0, bottom, top, label))
 
 
 def _warm(curve: Curve, x: Axis, top: float, bottom: float) -> Frame:

@@ -49,10 +49,12 @@ def leading(record: Record) -> str:
 
 
 def beside(record: Record) -> tuple[str, ...]:
-    """The metrics that stand beside the leading one, as its scenario says. Of a bound on a percentile it is that."""
+    """The metrics that stand beside the leading one, as its scenario says. Of a bound on a percentile it is that; where
+    the time of a token is there, the latency of whole generations is left out."""
     scenario = record.plan.scenario
     names = (tail_metric(scenario) if name == "latency_p99_ns" else name for name in kind_of(scenario).beside)
-    return tuple(name for name in dict.fromkeys(names) if _of_task(record, name) and name != leading(record))
+    chosen = [name for name in dict.fromkeys(names) if _of_task(record, name) and name != leading(record)]
+    return tuple(name for name in chosen if name != P50 or "tpot_ns" not in chosen)
 
 
 def tail_metric(scenario: Scenario) -> str:

@@ -73,7 +73,7 @@ def _batch(record: Record) -> str:
 
 
 def _sustained(record: Record) -> str:
-    if figures.leading(record) != "steady_rate_per_s":
+    if figures.leading(record) not in ("steady_rate_per_s", "steady_tokens_per_s"):
         return _plain(record)
     lasting = lasting_of(record.plan.scenario)
     asked = None if lasting is None else lasting.rate_per_s

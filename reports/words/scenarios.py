@@ -66,6 +66,11 @@ def _sustained(scenario: Scenario) -> str:
     return say("report.scenario.sustained_rate", minutes=lasting.minutes, rate=f"{lasting.rate_per_s:g}")
 
 
+def _sustained_text(scenario: Scenario) -> str:
+    lasting = lasting_of(scenario)
+    return say("report.scenario.sustained_text", minutes=0 if lasting is None else lasting.minutes)
+
+
 def _chat(scenario: Scenario) -> str:
     return say(f"report.scenario.chat.{'on' if keeps_prefix(scenario) else 'off'}", turns=turns_of(scenario))
 
@@ -110,10 +115,20 @@ def _telling(scenario: Scenario) -> Sequence[str]:
     return shown_of(parameters, own)
 
 
+OF_TEXT: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
+    {
+        "single-stream": lambda scenario: say("report.scenario.name.single_stream"),
+        "chat": _chat,
+        "concurrent": _concurrent,
+        "sustained": _sustained_text,
+    }
+)
+"""What begins a title of text generation; else the name of the scenario."""
+
+
 def _text(scenario: Scenario) -> str:
     """``Text generation, single-stream: 16 prompt tokens at depth 512, 32 generated``."""
-    only_text = kind_of(scenario).tasks == ("text_generation",) and scenario.name in WORDS
-    name = WORDS[scenario.name](scenario) if only_text else scenario.name
+    name = OF_TEXT[scenario.name](scenario) if scenario.name in OF_TEXT else scenario.name
     if scenario.generate_tokens is None:
         return say("report.scenario.text", name=name)
     if _lengths_unknown(scenario):
@@ -135,6 +150,8 @@ def _lengths_unknown(scenario: Scenario) -> bool:
 def _own_short(scenario: Scenario) -> list[str]:
     if (turns := turns_of(scenario)) is not None:
         return [say(f"report.scenario.short_chat.{'on' if keeps_prefix(scenario) else 'off'}", turns=turns)]
+    if (lasting := lasting_of(scenario)) is not None:
+        return [say("report.scenario.short_sustained", minutes=lasting.minutes)]
     users = users_of(scenario)
     return [] if users is None else [say("report.scenario.short_concurrent", users=users)]
 

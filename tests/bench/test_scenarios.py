@@ -200,7 +200,7 @@ def test_words_durations_and_lists_are_read_and_written() -> None:
         ("drop=new", "unknown value of drop: new"),
         ("idle=1s,,2s", "-s frames:idle=1s,,2s: expected name:key=value,key=value"),
         ("idle=1s,2x", "-s frames:idle=1s,2x: idle: expected a number of s, or a duration such as 20ms, 5s or "),
-        ("idle=1s,1000ms", "scenario frames: idle_s has 1 twice"),
+        ("idle=1s,1000ms", "scenario frames: idle_s has 1s twice"),
         ("idle=" + ",".join(map(str, range(65))), "scenario frames: idle_s must be a list of 1 to 64 values"),
         ("idle=1s,2h", "scenario frames: idle_s must be at most 3,600"),
         ("rate=1,rate_per_s=2", "-s frames:rate=1,rate_per_s=2: rate_per_s is given twice"),

@@ -13,11 +13,11 @@ from bench.scenarios.kinds import kind_of
 
 def curves_of(run: Processes, scenario: Scenario) -> dict[str, Curve]:
     """The curves of a run, the leading one first; none of a scenario without an axis."""
-    axis, kind = axis_of(scenario), kind_of(scenario)
+    axis = axis_of(scenario)
     points = points_by(run, scenario) if axis is not None else None
     if axis is None or points is None:
         return {}
-    rules = [CURVES[name] for name in kind.curves if name in CURVES]
+    rules = _rules(run, scenario)
     found = [(rule, [_point(rule, points, index) for index in range(len(points.at))]) for rule in rules]
     return {
         rule.metric.name: Curve(
@@ -26,6 +26,13 @@ def curves_of(run: Processes, scenario: Scenario) -> dict[str, Curve]:
         for rule, along in found
         if not rule.where_read or any(point.value is not None for point in along)
     }
+
+
+def _rules(run: Processes, scenario: Scenario) -> list[CurveRule]:
+    """Those of the scenario's kind; those of tokens only where there are any."""
+    found = [CURVES[name] for name in kind_of(scenario).curves if name in CURVES]
+    text = any(len(process.token_ns) for process in run.each)
+    return [rule for rule in found if text or rule.metric.applies != "text_generation"]
 
 
 def _point(rule: CurveRule, points: Points, index: int) -> CurvePoint:
@@ -39,7 +46,7 @@ def process_curves(run: Processes, scenario: Scenario) -> dict[str, dict[float, 
     points = points_by(run, scenario)
     if points is None:
         return {}
-    rules = [CURVES[name] for name in kind_of(scenario).curves if name in CURVES and CURVES[name].compared]
+    rules = [rule for rule in _rules(run, scenario) if rule.compared]
     return {
         rule.metric.name: {value: tuple(rule.of(points, index)) for index, value in enumerate(points.at)}
         for rule in rules

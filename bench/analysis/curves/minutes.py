@@ -10,6 +10,7 @@ from statistics import fmean
 from bench.analysis.curves.points import Points
 from bench.analysis.curves.rule import CurveRule
 from bench.analysis.figures.rule import MEDIAN, Figure, Rule, Values
+from bench.analysis.figures.sustained import tokens_of
 from bench.analysis.metrics import Metric, Unit
 from bench.analysis.run_processes import SECOND, Process
 from bench.record.energy import Quantity, Trace
@@ -23,9 +24,17 @@ POWER = ("board", "psys", "package", "battery", "BAT")
 """Parts of the names of channels, of which the first that is found is shown."""
 
 
+def generated(process: Process, minute: int, lasting: Lasting) -> float | None:
+    """Tokens a second: those of the generations that began in the minute, over the time that these took."""
+    tokens, busy_ns = tokens_of(process), int(process.latency_ns.sum())
+    return None if tokens is None or not busy_ns else SECOND * float(tokens.sum()) / busy_ns
+
+
 def delivered(process: Process, minute: int, lasting: Lasting) -> float | None:
     """Queries a second: the inverse of their mean latency; where they are due at a rate, those answered before the next
-    was due."""
+    was due. ``None`` of a language model."""
+    if len(process.token_ns):
+        return None
     if not lasting.rate_per_s:
         return process.throughput_per_s
     length_ns = min(lasting.minute_ns, (process.repeat.duration_ns or 0) - minute * lasting.minute_ns)
@@ -108,12 +117,19 @@ READINGS: tuple[tuple[Metric, Quantity], ...] = (
 )
 
 MINUTES: tuple[CurveRule, ...] = (
-    CurveRule(
-        metric=metric("rate_of_minute_per_s", "queries_per_s", lower_is_better=False),
-        of=by_minute(delivered),
-        pooled=mean_of,
-        interval=interval_of,
-        compared=False,
+    *(
+        CurveRule(
+            metric=of,
+            of=by_minute(rate),
+            pooled=mean_of,
+            interval=interval_of,
+            compared=False,
+            where_read=True,
+        )
+        for of, rate in (
+            (metric("rate_of_minute_per_s", "queries_per_s", lower_is_better=False), delivered),
+            (metric("tokens_of_minute_per_s", "tokens_per_s", lower_is_better=False), generated),
+        )
     ),
     *(
         CurveRule(

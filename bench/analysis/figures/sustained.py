@@ -1,7 +1,8 @@
 """What is left of a device's speed after minutes of work: retained fraction, steady rate, and when it throttled.
 
-The steady state is cut into slices of equal time. The speed of a slice is its queries over the time that they took, and
-what it delivers is the same or, at a fixed rate, the queries a second that were answered before the next one was due.
+The steady state is cut into slices of equal time. The speed of a slice is its queries over the time that they took, of
+a language model their tokens over that time, and what it delivers is the same or, at a fixed rate, the queries a second
+that were answered before the next one was due.
 
 ``first``: the first minute. ``steady``: the last third of the run, from the last change of level on if one lies in it,
 but no less than a tenth of the run and one minute. The interval of either mean is Student's t over its slices, of which
@@ -27,7 +28,7 @@ from bench.words import Sentence, sentence
 
 NS_PER_S = 1_000_000_000
 SLICES_OF_A_MINUTE, MOST_SLICES, LEAST_SLICES = 12, 120, 8
-LEAST_QUERIES = 4  # of a slice on average
+LEAST_QUERIES, LEAST_GENERATIONS = 4, 1  # of a slice on average; a generation is already a mean over its tokens
 THROTTLED = 0.05
 """A device is throttled where it lost more than this fraction of its speed."""
 SEEN = 0.02  # fraction; smaller changes of level are not looked at
@@ -37,7 +38,7 @@ Array = NDArray[np.float64]
 
 
 class Slices(Struct, frozen=True):
-    """The steady state of a process in parts of equal time. ``speed``, ``delivered``: queries a second, [n].
+    """The steady state of a process in parts of equal time. ``speed``, ``delivered``: queries or tokens a second, [n].
     ``width_ns``: of a slice; ``minute``: slices of a minute."""
 
     width_ns: float
@@ -47,8 +48,8 @@ class Slices(Struct, frozen=True):
 
 
 class Throttle(Struct, frozen=True):
-    """``at_ns``: since the first query. ``before``, ``after``: queries a second up to it, and from it to the next
-    change of level."""
+    """``at_ns``: since the first query. ``before``, ``after``: queries or tokens a second up to it, and from it to the
+    next change of level."""
 
     at_ns: float
     before: float
@@ -57,8 +58,9 @@ class Throttle(Struct, frozen=True):
 
 class Sustained(Struct, frozen=True):
     """Of one process. ``steady_per_s``: what it delivers in the end, with its interval; ``retained``: as a fraction of
-    the first minute."""
+    the first minute. ``of_tokens``: tokens a second and not queries."""
 
+    of_tokens: bool
     first_per_s: float
     steady_per_s: float
     steady_interval: tuple[float, float] | None
@@ -86,6 +88,7 @@ def _of_process(process: Process, lasting: Lasting) -> Sustained | None:
     spread, earlier = _standard_error(steady), _standard_error(first)
     retained = mean / before if before > 0 else None
     return Sustained(
+        of_tokens=len(process.token_ns) > 0,
         first_per_s=before,
         steady_per_s=mean,
         steady_interval=_interval(mean, (spread,)),
@@ -101,12 +104,13 @@ def slices_of(process: Process, lasting: Lasting) -> Slices | None:
     start, queries, duration_ns = process.start_ns, len(process.start_ns), process.repeat.duration_ns or 0
     if len(process.latency_ns) != queries:
         return None
-    count = min(MOST_SLICES, SLICES_OF_A_MINUTE * duration_ns // lasting.minute_ns, queries // LEAST_QUERIES)
+    least = LEAST_GENERATIONS if len(process.token_ns) else LEAST_QUERIES
+    count = min(MOST_SLICES, SLICES_OF_A_MINUTE * duration_ns // lasting.minute_ns, queries // least)
     if count < LEAST_SLICES:
         return None
     width_ns, every = duration_ns / count, process.kept_every
     place = np.minimum((start / width_ns).astype(np.int64), count - 1)
-    number = np.bincount(place, minlength=count)
+    number = np.bincount(place, tokens_of(process), minlength=count)
     took = np.bincount(place, _service_ns(process), minlength=count)
     speed = np.full(count, np.nan)
     np.divide(NS_PER_S * number, took, out=speed, where=(number > 0) & (took > 0))
@@ -116,6 +120,11 @@ def slices_of(process: Process, lasting: Lasting) -> Slices | None:
         in_time = process.latency_ns <= NS_PER_S / lasting.rate_per_s
         delivered = np.bincount(place, in_time, minlength=count) * every * NS_PER_S / width_ns
     return Slices(width_ns, lasting.minute_ns / width_ns, speed, delivered)
+
+
+def tokens_of(process: Process) -> NDArray[np.int64] | None:
+    """The tokens of each generation [n]; ``None`` of a model of tensors."""
+    return (process.token_ns >= 0).sum(axis=1) if len(process.token_ns) else None
 
 
 def _service_ns(process: Process) -> Samples:
@@ -232,9 +241,16 @@ def _figure(
     return Rule(of=values, pooled=pooled, how=how, interval=between)
 
 
-STEADY_RATE = _figure(
-    lambda found: found.steady_per_s, lambda found: found.steady_interval, sentence("metric.how.steady_rate")
-)
+def _steady_rate(tokens: bool) -> Rule:
+    """Of tokens, or of queries."""
+    return _figure(
+        lambda found: found.steady_per_s if found.of_tokens == tokens else None,
+        lambda found: found.steady_interval,
+        sentence("metric.how.steady_rate"),
+    )
+
+
+STEADY_RATE, STEADY_TOKEN_RATE = _steady_rate(False), _steady_rate(True)
 RETAINED = _figure(lambda found: found.retained, lambda found: found.retained_interval, sentence("metric.how.retained"))
 TIME_TO_THROTTLE = _figure(
     lambda found: None if found.throttle is None else found.throttle.at_ns, None, sentence("metric.how.throttle")

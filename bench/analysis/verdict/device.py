@@ -45,6 +45,7 @@ def _throttled_at_last(run: "TimedRun") -> Reason | None:
     record = run.record
     found = sustained_of(processes_of(record.repeats, run.samples, record.plan.scenario, run.latency))
     throttles = [(repeat, one.throttle) for repeat, one in zip(record.repeats, found, strict=True) if one is not None]
+    tokens = any(one is not None and one.of_tokens for one in found)
     hot = [(repeat, throttle) for repeat, throttle in throttles if throttle is not None]
     if not hot:
         return None
@@ -58,7 +59,13 @@ def _throttled_at_last(run: "TimedRun") -> Reason | None:
         "after_per_s": first.after,
         "lost_fraction": lost,
     }
-    at = {"at_min": first.at_ns / 60e9, "lost": lost, "before_per_s": first.before, "after_per_s": first.after}
+    at = {
+        "at_min": first.at_ns / 60e9,
+        "lost": lost,
+        "before_per_s": first.before,
+        "after_per_s": first.after,
+        "unit": sentence("unit.of.tokens_per_s" if tokens else "unit.of.queries_per_s"),
+    }
     busy, warm = repeat.cpu_busy_share or 0.0, _temperatures(repeat.traces, first.at_ns)
     if busy >= BUSY:
         figures["busy_share"] = busy

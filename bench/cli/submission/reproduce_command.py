@@ -61,7 +61,7 @@ def command(
     results_folder(output)
     for path in (*models, *datasets):
         if not path.exists():
-            raise InputError(sentence("bundle.no_such_file", path=path))
+            raise InputError(sentence("bundle.no_such_file", path=path), sentence("suite.path_relative_current_folder"))
     catalog, given = discover(plugins), Reviewer(models, datasets, seed, altered)
     with opened(bundle) as (folder, name, sha256):
         found = assess(folder)

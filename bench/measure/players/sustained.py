@@ -5,7 +5,8 @@ is due while another runs waits; of several that wait only the newest is run, as
 others are not in time. Between queries the device is read every few seconds, and each minute is kept as it ends.
 
 A model so fast that a run has millions of queries keeps every k-th of them: k follows from the pace of the warm-up,
-before anything is measured, so that no latency decides which queries are kept.
+before anything is measured, so that no latency decides which queries are kept. The queries of a language model are
+generations, whose tokens are kept with them.
 """
 
 import math
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import RunFailure
 from bench.measure.long_run import Begun
-from bench.measure.loop import Clock, warm_up
+from bench.measure.loop import Clock, Run, warm_up
+from bench.measure.players.single_stream import token_times
 from bench.measure.stage import Stage, Steady, warmup_of
 from bench.minutes.files import joined
 from bench.scenarios.lasting import Lasting, lasting_of
@@ -53,7 +55,7 @@ def play_minutes(stage: Stage, clock: Clock = time.perf_counter_ns, sleep: Sleep
             stage.long.tell(lambda celsius: sentence("run.cooling_down", seconds=cooldown))
             sleep(cooldown)
         warm, was_steady = warm_up(stage.run, stage.rule, clock)
-        every = _every(warm, course, stage.rule.max_queries)
+        every = _every(warm, course, stage.rule.max_queries // (1 if stage.text is None else stage.text.tokens))
         stage.watched.meter.start()
         minutes = _Minutes(stage, course, (warm, was_steady), every, clock(), clock)
         minutes.play(sleep)
@@ -79,7 +81,7 @@ def _every(warm: Timeline, course: Lasting, most: int) -> int:
     expected = course.duration_ns / pace_ns
     if course.rate_per_s is not None:
         expected = min(expected, course.duration_ns / NS_PER_S * course.rate_per_s)
-    return max(1, math.ceil(expected / most))
+    return max(1, math.ceil(expected / max(1, most)))
 
 
 class _Minutes:
@@ -117,7 +119,9 @@ class _Minutes:
 
     def _run_until(self, until_ns: int, end_ns: int, sleep: Sleep) -> None:
         before = len(self._timeline.done_ns)
-        if self._course.rate_per_s is None:
+        if self._stage.text is not None:
+            generations_until(self._stage.run, until_ns, self._timeline)
+        elif self._course.rate_per_s is None:
             queries_until(self._stage.call, until_ns, self._timeline, self._clock)
         else:
             self._next = queries_at(
@@ -156,7 +160,12 @@ class _Minutes:
             "start_ns": start_ns,
             "point": np.minimum(start_ns // self._course.minute_ns, self._course.minutes - 1),
         }
-        if self._course.rate_per_s is not None:
+        if self._timeline.token_ns:
+            arrays["token_ns"] = token_times(self._timeline)[chosen]
+            for role in ("prompt_tokens", "shared_tokens"):
+                if counted := getattr(self._timeline, role):
+                    arrays[role] = np.array(counted, np.int64)[chosen]
+        if self._due.issued_ns:
             due = np.array(self._due.issued_ns, np.int64)[chosen]
             arrays["latency_ns"] = done_ns - due
             arrays["due_ns"] = due - self._begin_ns
@@ -175,14 +184,16 @@ class _Minutes:
 
     def _now(self, queries: int, took_ns: int, elapsed_ns: int, celsius: float | None) -> Sentence:
         course = self._course
+        text = self._stage.text
         figures = {
             "minute": min(course.minutes, elapsed_ns // course.minute_ns + 1),
             "minutes": course.minutes,
-            "rate_per_s": queries * NS_PER_S / max(1, took_ns),
+            "rate_per_s": queries * (1 if text is None else text.tokens) * NS_PER_S / max(1, took_ns),
         }
         if celsius is None:
-            return sentence("run.sustained_now", **figures)
-        return sentence("run.sustained_now.celsius", celsius=celsius, **figures)
+            return sentence("run.sustained_now" if text is None else "run.sustained_now.text", **figures)
+        code = "run.sustained_now.celsius" if text is None else "run.sustained_now.text.celsius"
+        return sentence(code, celsius=celsius, **figures)
 
 
 def queries_until(call: Callable[[], None], until_ns: int, timeline: Timeline, clock: Clock) -> None:
@@ -195,6 +206,13 @@ def queries_until(call: Callable[[], None], until_ns: int, timeline: Timeline, c
         t1 = clock()
         issued(t0)
         done(t1)
+
+
+def generations_until(run: Run, until_ns: int, timeline: Timeline) -> None:
+    """Generate again and again until one has ended at ``until_ns`` or later."""
+    run(1, timeline)
+    while timeline.done_ns[-1] < until_ns:
+        run(1, timeline)
 
 
 def queries_at(

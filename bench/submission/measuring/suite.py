@@ -15,6 +15,7 @@ from bench.contracts import Scenario, Task
 from bench.errors import InputError
 from bench.plugins import Catalog
 from bench.scenarios.kinds import KINDS
+from bench.scenarios.lasting import tasks_in
 from bench.submission.figures import later
 from bench.submission.form import SUBMISSION, Submission, SubmittedModel, SubmittedScenario
 from bench.submission.toml_text import changed_fields, toml_value
@@ -58,7 +59,7 @@ def suite_of(submission: Submission, folder: Path, catalog: Catalog, tasks: Mapp
         if later(one.name) is not None:
             continue
         kind = kind_named(one.name, catalog)
-        ids = fitting(one, tasks, kind.tasks) or ()
+        ids = fitting(one, tasks, tasks_in(kind, one.parameters)) or ()
         if kind.staged:
             ids = tuple(name for name in ids if name in with_files)
         if ids:
@@ -102,7 +103,7 @@ def suite_text(submission: Submission, tasks: Mapping[str, Task] | None = None, 
         lines += _table("targets", {"id": target.id, **({"options": target.options} if target.options else {})})
     for scenario in submission.scenarios:
         if later(scenario.name) is None:
-            played = _played(scenario.name, catalog)
+            played = _played(scenario, catalog)
             known = {name: (tasks or {}).get(name) for name in sources}
             every = {name: played[0] if task is None else task for name, task in known.items()}
             only = [sources[name] for name in fitting(scenario, every, played) if name in sources]
@@ -112,11 +113,10 @@ def suite_text(submission: Submission, tasks: Mapping[str, Task] | None = None, 
     return "\n".join(lines) + "\n"
 
 
-def _played(scenario: str, catalog: Catalog | None) -> tuple[Task, ...]:
+def _played(scenario: SubmittedScenario, catalog: Catalog | None) -> tuple[Task, ...]:
     """The tasks that a scenario is defined for."""
-    if catalog is not None:
-        return kind_named(scenario, catalog).tasks
-    return KINDS[scenario].tasks if scenario in KINDS else get_args(Task)
+    kind = KINDS.get(scenario.name) if catalog is None else kind_named(scenario.name, catalog)
+    return get_args(Task) if kind is None else tasks_in(kind, scenario.parameters)
 
 
 def beside(folder: Path, source: str, built_in: Collection[str] = ()) -> str:

@@ -1,0 +1,54 @@
+"""Power in standby, bounded from above by the idle power of a joined meter."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from bench.record.energy import JoinedMeter, MeterIdle
+from bench.record.record import RecordedRun
+from bench.submission.criterion import Criterion
+from bench.submission.decision import decide
+from bench.submission.figures import Seen, figure_kind
+from bench.testing.records import fake_run
+
+METER = JoinedMeter("spl.txt", "0" * 64, "ptd", "Watts", "meter", "marker", 0.0, 0.1, "a", idle_watts=1.5)
+IDLE = MeterIdle("marker", readings=18, spread_watts=0.1, cooldown_s=2.0)
+
+
+def run_with(meter: JoinedMeter | None) -> RecordedRun:
+    run = fake_run("a", [np.full(100, 1_000_000)])
+    return replace(run, record=replace(run.record, meter=meter))
+
+
+def seen(path: str, **changes: Any) -> Seen:
+    return figure_kind(path).see(run_with(replace(METER, idle=IDLE, **changes)))
+
+
+@pytest.mark.parametrize(
+    ("watts", "word"), [(1.5, "met"), (1.95, "cannot_tell"), (5.0, "cannot_tell")], ids=["below", "near", "above"]
+)
+def test_standby_may_meet_a_limit_and_never_misses_one(watts: float, word: str) -> None:
+    """A device that is awake draws at least as much as in standby: above the limit nothing is known."""
+    kind = figure_kind("meter.standby_watts")
+    run = run_with(replace(METER, idle=IDLE, idle_watts=watts))
+    asked = Criterion(id="a", title="a", metric=kind.path, direction="at_most", target=2, unit="W", weight=5)
+    assert word == decide(asked, kind, kind.see(run), run.record).word
+
+
+def test_idle_power_is_as_uncertain_as_its_idle_times_differ() -> None:
+    """By the range of the marker's idle times, and by what the meter states."""
+    assert (1.4, 1.6) == pytest.approx((seen("meter.idle_watts").low, seen("meter.idle_watts").high))
+    stated = seen("meter.idle_watts", stated_uncertainty=0.02)
+    assert (1.37, 1.63) == pytest.approx((stated.low, stated.high))
+
+
+@pytest.mark.parametrize(
+    "meter", [None, METER, replace(METER, idle=MeterIdle("given"))], ids=["none", "clock", "given"]
+)
+def test_without_a_marker_there_is_no_idle_power(meter: JoinedMeter | None) -> None:
+    """Neither without a meter, nor where the user stated the idle power."""
+    found = figure_kind("meter.idle_watts").see(run_with(meter))
+    assert found.value is None
+    assert "marker" in str(found.reason)

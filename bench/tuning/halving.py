@@ -4,7 +4,9 @@ Karnin, Koren & Somekh 2013, Almost optimal exploration in multi-armed bandits, 
 Non-stochastic best arm identification and hyperparameter optimization, AISTATS. What is measured of a setting in one
 process is the logarithm of its figure over that of the default, which took turns with it in the same heat: what
 disturbs the machine disturbs both. After a rung the best quarter goes on. Settings that were not drawn,
-but should be better yet by the effects of their single changes, join after the first rungs.
+but should be better yet by the effects of their single changes, join after the first rungs. The search ends early once
+no setting that is left can be better than the one it would name by more than the tolerance (the rule of Even-Dar,
+Mannor & Mansour 2006, Action elimination and stopping conditions, JMLR 7, with an interval by Student's t).
 
 ``Search`` is asked for the next heat and told what came of it; it measures nothing itself.
 """
@@ -31,6 +33,7 @@ PROPOSED = 4  # settings at a time, or a quarter of those that the search began 
 RIDGE = 0.1
 MOST_PREDICTED = 20_000  # of a larger space, proposals are among its first settings
 CONFIDENCE = 0.95
+DECIDED_FROM = 3  # processes of each setting that is left; the first chose it, so its figure is lucky
 
 
 class Estimate(Struct, frozen=True):
@@ -83,12 +86,20 @@ def affordable(processes: int, width: int, space: int, most: int) -> int:
 
 class Search:
     """``settings``: those of the first rung. ``width``: settings of a heat, the default among them. ``seed`` decides in
-    which order settings are measured. ``proposes``: how many settings may join at a time."""
+    which order settings are measured. ``proposes``: how many settings may join at a time. ``tolerance``: a difference
+    that does not matter, as a fraction; with 0 every rung is measured to its end."""
 
     def __init__(
-        self, space: Space, settings: Sequence[Setting], *, width: int, seed: int, proposes: int = PROPOSED
+        self,
+        space: Space,
+        settings: Sequence[Setting],
+        *,
+        width: int,
+        seed: int,
+        proposes: int = PROPOSED,
+        tolerance: float = 0.0,
     ) -> None:
-        self._space, self._width, self._rng = space, width, random.Random(seed)
+        self._space, self._width, self._rng, self._tolerance = space, width, random.Random(seed), tolerance
         self._logs: dict[Setting, list[float]] = {one: [] for one in settings if one != DEFAULT}
         self._dropped: set[Setting] = set()
         self._behind: list[Setting] = []
@@ -114,8 +125,8 @@ class Search:
 
     def next_heat(self) -> tuple[Setting, ...]:
         """What to measure next, the default first; ``()`` once the search has ended."""
-        while not self._waiting:
-            if not self._go_on():
+        while not self._waiting or self._is_decided():
+            if self._is_decided() or not self._go_on():
                 return ()
         heat: list[Setting] = []
         for setting in self._waiting:
@@ -174,6 +185,20 @@ class Search:
         first = min(at_worst, key=lambda one: at_worst[one])
         near = [one for one, value in at_worst.items() if value <= at_worst[first] + errors[first]]
         return min(near, key=lambda one: (len(one), at_worst[one], one))
+
+    def _is_decided(self) -> bool:
+        """Whether no setting that is left can be better than ``best`` by more than the tolerance."""
+        counts = [len(self._logs[one]) for one in self._alive]
+        error, df = self._spread()
+        if not self._tolerance or error is None or self._rung < PROPOSING or min(counts, default=0) < DECIDED_FROM:
+            return False
+        best, quantile = self.best(), t_quantile((1 + CONFIDENCE) / 2, df)
+        value, own = (0.0, 0.0) if best == DEFAULT else (self._score(best), 1 / len(self._logs[best]))
+        return all(
+            value - self._score(one) + quantile * error * math.sqrt(own + 1 / count) <= math.log1p(self._tolerance)
+            for one, count in zip(self._alive, counts, strict=True)
+            if one != best
+        )
 
     def estimates(self) -> dict[Setting, Estimate]:
         """Of every setting that was measured, also of those that did not go on."""

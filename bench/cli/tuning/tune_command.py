@@ -96,13 +96,29 @@ def command(
 
 def _refuse_used(folder: Path) -> None:
     """Raise ``InputError`` where an earlier search has left its files: half of them would stay if this one ended early,
-    and its records would stand beside these."""
+    and its records would stand beside these. One that did not end is gone on with."""
     from bench.errors import InputError
+    from bench.execution.tuning.journal import JOURNAL
     from bench.reading import exists
 
-    found = next((folder / name for name in (DATA, SUITE, PAGE, "base", "new") if exists(folder / name)), None)
+    if exists(folder / JOURNAL) and _has_not_ended(folder / DATA):
+        return
+    names = (DATA, SUITE, PAGE, JOURNAL, "base", "new")
+    found = next((folder / name for name in names if exists(folder / name)), None)
     if found is not None:
         raise InputError(sentence("tune.exists", file=found), sentence("tune.exists.remedy"))
+
+
+def _has_not_ended(data: Path) -> bool:
+    """Whether a search was killed before it wrote its result, or interrupted."""
+    import msgspec
+
+    try:
+        return msgspec.json.decode(data.read_bytes(), type=dict[str, msgspec.Raw]).get("end") == b'"interrupted"'
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
 
 
 def _tuned(question: "Asked", catalog: "Catalog", folder: Path, as_json: bool) -> int:
@@ -134,6 +150,7 @@ def _tuned(question: "Asked", catalog: "Catalog", folder: Path, as_json: bool) -
         click.echo("\n" + say("tune.written", files=[str(file) for file in files]))
         click.echo(say("tune.run_it", command=shlex.join(["odb", "run", str(folder / SUITE)])))
     if found.end == "interrupted":
+        click.echo(say("tune.go_on", folder=str(folder)), err=True)
         raise KeyboardInterrupt
     return found.status
 

@@ -1,11 +1,13 @@
 """How the time of a search is divided: what a measurement takes, and what is kept back for the end."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic_ns
 
 from msgspec import Struct
 
+from bench.execution.tuning.heats import Process
+from bench.record.record import Failure
 from bench.tuning.halving import FINALISTS, affordable
 
 WIDTH = 4
@@ -14,6 +16,7 @@ MOST_DRAWN = 48
 """Settings that a search begins with: what proposals find beyond them costs less than drawing more."""
 CONFIRMING_PAIRS = 7
 """Pairs for which time is kept back: at 4 to 7 of them most comparisons are decided."""
+MEMORY_SHARE = 0.5  # of what is free, that the processes of a heat may take together
 MARGIN = 1.1
 """A measurement may take so much longer the next time."""
 
@@ -28,6 +31,10 @@ class Budget:
     @property
     def used_ns(self) -> int:
         return self._clock() - self._began_ns
+
+    def again(self, used_ns: int) -> None:
+        """So much is used now: of a search that goes on, what the earlier one used."""
+        self._began_ns = self._clock() - used_ns
 
     @property
     def left_ns(self) -> int:
@@ -74,3 +81,12 @@ def settings_for(free_ns: int, process_ns: int, width: int, space: int) -> int:
 def whole_minutes(least_ns: int) -> int:
     """Minutes that suffice for ``least_ns``, with a margin; rounded up, because less is refused."""
     return math.ceil(least_ns * MARGIN / 60e9)
+
+
+def fitting(processes: Sequence[Process | Failure]) -> int:
+    """Settings of a heat whose processes fit the memory that is free, if they take what these took."""
+    import psutil
+
+    peak = max(one.figures.get("peak_rss_bytes", 0.0) for one in processes if isinstance(one, Process))
+    fits = int(MEMORY_SHARE * psutil.virtual_memory().available / peak) if peak else WIDTH
+    return max(2, min(WIDTH, fits))

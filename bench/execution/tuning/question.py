@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from bench.contracts import Channel, Scenario, Task
 from bench.errors import InputError, RunFailure
 from bench.execution.suite_run import plan_suite
+from bench.execution.tuning.heats import Process
 from bench.execution.workbench import Bench
 from bench.plugins import Catalog, load
-from bench.record.record import Fidelity
+from bench.record.record import Failure, Fidelity
 from bench.suite.plan import PlannedRun
 from bench.suite.suite import Suite
 from bench.tuning.front import Axis
@@ -21,6 +22,7 @@ from bench.words import Sentence, sentence
 
 SINGLE, OFFLINE = Scenario("single-stream"), Scenario("offline")
 QUALITY: Mapping[Task, str] = MappingProxyType({"tensor": "sqnr_db", "text_generation": "tokens_equal"})
+ENERGY = "joules_per_inference"
 MOST_DB = 150.0
 """Outputs that are equal to the last bit have no noise; in figures they have this."""
 MEMORY_TOLERANCE = 0.03
@@ -61,7 +63,7 @@ def measure_of(goal: Goal, task: Task, scenario: Scenario, tolerance: float) -> 
     text = task == "text_generation"
     offline = goal == "throughput" and not text
     speed = "tpot_ns" if text else "throughput_per_s" if offline else "latency_p50_ns"
-    metric = {"memory": "peak_rss_bytes", "energy": "joules_per_inference"}.get(goal, speed)
+    metric = {"memory": "peak_rss_bytes", "energy": ENERGY}.get(goal, speed)
     played = replace(scenario, name=OFFLINE.name if offline else SINGLE.name)
     beside = None if text else SINGLE if offline else OFFLINE
     return Measure(
@@ -127,6 +129,16 @@ def demand_energy(channels: Sequence[Channel]) -> None:
     reasons: list[Sentence | str] = [
         sentence("text.at", where=channel.sensor, message=channel.reason) for channel in channels if channel.reason
     ]
-    remedies = tuple(dict.fromkeys(str(channel.remedy) for channel in channels if channel.remedy))
+    remedies = list(dict.fromkeys(channel.remedy for channel in channels if channel.remedy))
     told = sentence("tune.no_energy.why", reasons=reasons) if reasons else sentence("tune.no_energy")
-    raise InputError(told, sentence("tune.no_energy.remedy", remedies=list(remedies)))
+    raise InputError(told, sentence("text.sentences", parts=[*remedies, sentence("tune.no_energy.remedy")]))
+
+
+def demand_figure(metric: str, default: Sequence[Process | Failure]) -> None:
+    """Raises ``RunFailure`` where processes of the default lack the goal's figure: nothing could be compared with
+    them."""
+    if all(isinstance(one, Failure) or metric in one.figures for one in default):
+        return
+    title = sentence(f"metric.{metric}.title")
+    remedy = sentence(f"tune.default_without_figure.{'energy' if metric == ENERGY else 'other'}")
+    raise RunFailure("unavailable", sentence("tune.default_without_figure", title=title), remedy, "after")

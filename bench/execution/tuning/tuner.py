@@ -7,18 +7,20 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bench import __version__
+from bench.contracts import Scenario
 from bench.errors import InputError
 from bench.execution.one_run import Gathering
 from bench.execution.probe import temporary_workspace
 from bench.execution.suite_run import Listener
 from bench.execution.tuning.batches import batch_of, options_of, per_sample, with_batch
-from bench.execution.tuning.budget import WIDTH, Budget, Reserve, settings_for, whole_minutes
+from bench.execution.tuning.budget import WIDTH, Budget, Reserve, fitting, settings_for, whole_minutes
 from bench.execution.tuning.checking import CHECKS, answered
 from bench.execution.tuning.confirming import BETTER, confirm, with_setting
 from bench.execution.tuning.heats import Process, log_of, measure
+from bench.execution.tuning.journal import CheckLine, ConfirmationLine, HeatLine, Journal, Outcome, facts_of, journal_in
 from bench.execution.tuning.ledger import Ledger
 from bench.execution.tuning.opening import Opened, failed, opened
-from bench.execution.tuning.question import Asked, elsewhere
+from bench.execution.tuning.question import Asked, demand_figure, elsewhere
 from bench.execution.workbench import Bench
 from bench.measure.repeat import MeasureJob
 from bench.passes.evidence import known
@@ -32,7 +34,6 @@ from bench.tuning.result import Confirmation, End, Tuning
 from bench.tuning.space import BATCH, DEFAULT, Setting, chosen, text_of
 from bench.words import Sentence, sentence
 
-MEMORY_SHARE = 0.5  # of what is free, that the processes of a heat may take together
 HANG_S, HANG = 15.0, 10
 """A process that takes longer than so many seconds, and so many times what others take, is ended."""
 RULE = shorter_rule(PRESETS["quick"].rule, until=True)
@@ -50,10 +51,13 @@ class TuneListener(Listener):
 
 class Tuner:
     """One search. ``run`` it; ``result`` is what is known at any time. ``out``: an existing folder, for the records of
-    the confirmation."""
+    the confirmation. ``journal``: where what is done is kept; what an earlier search left there is not done again."""
 
-    def __init__(self, asked: Asked, opened: Opened, out: Path, listener: TuneListener, budget: Budget) -> None:
+    def __init__(
+        self, asked: Asked, opened: Opened, out: Path, listener: TuneListener, budget: Budget, journal: Journal
+    ) -> None:
         self._asked, self._opened, self._out, self._listener, self._budget = asked, opened, out, listener, budget
+        self._journal = journal
         self._prepare_ns, self._space, self._measure = budget.used_ns, opened.space, opened.measure
         self._search = Search(self._space, (), width=WIDTH, seed=asked.seed)
         self._width, self._drawn, self._heats, self._search_ns = WIDTH, 0, 0, 0
@@ -65,6 +69,10 @@ class Tuner:
 
     def run(self) -> Tuning:
         """Raises ``OdbError`` where nothing can be tuned; ``KeyboardInterrupt`` with what was measured kept."""
+        if self._journal.processes:
+            self._listener.told(sentence("tune.goes_on", processes=self._journal.processes))
+        self._journal.begin(facts_of(self._asked, self._opened))
+        self._prepare_ns = self._journal.number("prepare_ns", self._budget.used_ns)
         reserve = self._begin()
         self._halve(reserve)
         self._finals(reserve)
@@ -78,7 +86,8 @@ class Tuner:
         lost = next((one for one in first if isinstance(one, Failure)), None)
         if lost is not None:
             raise failed(lost)
-        self._width = self._fitting(first)
+        demand_figure(self._measure.metric, first)
+        self._width = self._journal.number("width", fitting(first))
         reserve = Reserve(
             self._prepare_ns, self._budget.process_ns, self._width, beside=self._measure.beside is not None
         )
@@ -92,10 +101,18 @@ class Tuner:
                 sentence("tune.budget_too_short", budget=self._asked.budget_ns, process=self._budget.process_ns),
                 sentence("tune.budget_too_short.remedy", minutes=whole_minutes(least_ns)),
             )
+        count = self._journal.number("drawn", count)
         settings = chosen(self._space, count + 1, self._asked.seed)
         proposes = proposals(count, count >= size)
         self._drawn = count
-        self._search = Search(self._space, settings, width=self._width, seed=self._asked.seed, proposes=proposes)
+        self._search = Search(
+            self._space,
+            settings,
+            width=self._width,
+            seed=self._asked.seed,
+            proposes=proposes,
+            tolerance=self._asked.tolerance,
+        )
         code = "tune.tries_all" if count >= size else "tune.tries_some"
         self._listener.told(
             sentence(
@@ -110,20 +127,14 @@ class Tuner:
         )
         return reserve
 
-    def _fitting(self, processes: Sequence[Process | Failure]) -> int:
-        """Settings of a heat whose processes fit the memory that is free."""
-        import psutil
-
-        peak = max(one.figures.get("peak_rss_bytes", 0.0) for one in processes if isinstance(one, Process))
-        fits = int(MEMORY_SHARE * psutil.virtual_memory().available / peak) if peak else WIDTH
-        return max(2, min(WIDTH, fits))
-
     # ------------------------------------------------------------------------------------------------------ the search
 
     def _halve(self, reserve: Reserve) -> None:
         while heat := self._search.next_heat():
             kept_back_ns = replace(reserve, process_ns=self._budget.process_ns).total_ns
-            free = (self._budget.left_ns - kept_back_ns) // max(1, self._budget.process_ns)
+            free = self._journal.number(
+                "free", (self._budget.left_ns - kept_back_ns) // max(1, self._budget.process_ns)
+            )
             before = set(self._search.alive)
             if self._search.shorten(max(0, free)):
                 self._leave_out(before - set(self._search.alive))
@@ -179,22 +190,44 @@ class Tuner:
         allowed_s = deadline_s or len(settings) * max(HANG_S, HANG * process_s)
         if deadline_s is None:
             allowed_s = min(allowed_s, max(0.0, self._budget.left_ns / 1e9) + len(settings) * process_s)
-        jobs = [(self._job(setting), self._opened.bench.folder()) for setting in settings]
-        found = measure(jobs, self._opened.task, allowed_s, first=self._heats, in_turns=self._measure.in_turns)
+        found, wall_ns = self._measured(settings, self._measure.scenario, allowed_s)
         self._heats += 1
-        if not any(isinstance(one, Failure) for one in found.processes):  # what hangs tells nothing of the others
-            self._budget.spent(len(jobs), found.wall_ns)
-        self._listener.used(self._budget.used_ns, self._budget.limit_ns)
-        if any(isinstance(one, Failure) and one.kind == "interrupted" for one in found.processes):
-            raise KeyboardInterrupt
-        measured = tuple(
-            one if isinstance(one, Failure) else per_sample(one, batch_of(setting))
-            for setting, one in zip(settings, found.processes, strict=True)
-        )
-        for setting, one in zip(settings, measured, strict=True):
+        if not any(isinstance(one, Failure) for one in found):  # what hangs tells nothing of the others
+            self._budget.spent(len(found), wall_ns)
+        for setting, one in zip(settings, found, strict=True):
             if not isinstance(one, Failure):
                 self._ledger.measured(setting, one)
-        return measured
+        return found
+
+    def _measured(
+        self, settings: Sequence[Setting], scenario: Scenario, allowed_s: float
+    ) -> tuple[tuple[Process | Failure, ...], int]:
+        """One process of each in ``scenario``, and the time of all; from the journal, if an earlier search did this."""
+
+        def now() -> HeatLine:
+            intent = kind_of(scenario).intent
+            jobs = [self._job(setting) for setting in settings]
+            jobs = [replace(job, scenario=scenario, request=replace(job.request, intent=intent)) for job in jobs]
+            placed = [(job, self._opened.bench.folder()) for job in jobs]
+            heat = measure(placed, self._opened.task, allowed_s, first=self._heats, in_turns=self._measure.in_turns)
+            failures = [one for one in heat.processes if isinstance(one, Failure)]
+            if any(one.kind == "interrupted" for one in failures):
+                raise KeyboardInterrupt
+            outcomes = tuple(
+                Outcome(failure=one) if isinstance(one, Failure) else Outcome(per_sample(one, batch_of(setting)))
+                for setting, one in zip(settings, heat.processes, strict=True)
+            )
+            return HeatLine(about=about, used_ns=self._budget.used_ns, outcomes=outcomes, wall_ns=heat.wall_ns)
+
+        about = " | ".join((scenario.name, *map(text_of, settings)))
+        line = self._journal.line(HeatLine, about, now)
+        self._now(line.used_ns)
+        return tuple(one.of for one in line.outcomes), line.wall_ns
+
+    def _now(self, used_ns: int) -> None:
+        """So much of the budget is used."""
+        self._budget.again(used_ns)
+        self._listener.used(self._budget.used_ns, self._budget.limit_ns)
 
     def _job(self, setting: Setting) -> MeasureJob:
         gathering = self._batched.get(batch_of(setting), self._opened.gathering)
@@ -238,10 +271,9 @@ class Tuner:
         if self._ledger.is_answered(setting):
             return True
         self._listener.step(sentence("tune.step.check", setting=text_of(setting)))
-        found = answered(
-            self._opened.bench, self._run(setting), self._opened.memo, lambda text: None, self._ledger.fidelity(DEFAULT)
-        )
-        self._listener.used(self._budget.used_ns, self._budget.limit_ns)
+        line = self._journal.line(CheckLine, text_of(setting), lambda: self._checked(setting))
+        self._now(line.used_ns)
+        found = line.answered
         if found.failure is not None:
             self._drop(setting, found.failure.sentence)
             return False
@@ -251,13 +283,18 @@ class Tuner:
             return False
         return True
 
+    def _checked(self, setting: Setting) -> CheckLine:
+        default = self._ledger.fidelity(DEFAULT)
+        found = answered(self._opened.bench, self._run(setting), self._opened.memo, lambda text: None, default)
+        return CheckLine(about=text_of(setting), used_ns=self._budget.used_ns, answered=found)
+
     # --------------------------------------------------------------------------------------------------------- the end
 
     def _finals(self, reserve: Reserve) -> None:
         """Check what the last settings answer, the best first, and measure them in the other scenario."""
         finalists: list[Setting] = []
         for setting in self._search.alive:
-            room = self._budget.left_ns > reserve.confirming_ns + self._budget.process_ns
+            room = self._journal.number("room", self._budget.left_ns > reserve.confirming_ns + self._budget.process_ns)
             if len(finalists) < FINALISTS and setting in self._search.estimates() and (room or not finalists):
                 finalists += [setting] if self._is_right(setting) else []
         self._best = best = self._search.best()
@@ -265,26 +302,28 @@ class Tuner:
             self._best = next((one for one in finalists if one == self._search.best()), DEFAULT)
         scenario = self._measure.beside
         heat = (DEFAULT, *finalists[: self._width - 1])
-        fits = self._budget.left_ns - reserve.confirming_ns > len(heat) * self._budget.process_ns
-        if scenario is not None and fits:
+        spare_ns = self._budget.left_ns - reserve.confirming_ns - len(heat) * self._budget.process_ns
+        if scenario is not None and self._journal.number("beside", spare_ns > 0):
             self._listener.step(sentence("tune.step.beside", scenario=scenario.name))
-            intent = kind_of(scenario).intent
-            jobs = [self._job(one) for one in heat]
-            jobs = [replace(job, scenario=scenario, request=replace(job.request, intent=intent)) for job in jobs]
-            placed = [(job, self._opened.bench.folder()) for job in jobs]
-            deadline_s = len(heat) * max(HANG_S, HANG * self._budget.process_ns / 1e9)
-            found = measure(placed, self._opened.task, deadline_s, first=0, in_turns=True)
-            for setting, one in zip(heat, found.processes, strict=True):
+            allowed_s = len(heat) * max(HANG_S, HANG * self._budget.process_ns / 1e9)
+            found, _ = self._measured(heat, scenario, allowed_s)
+            for setting, one in zip(heat, found, strict=True):
                 if isinstance(one, Process):
-                    self._ledger.beside(setting, per_sample(one, batch_of(setting)))
-        self._listener.used(self._budget.used_ns, self._budget.limit_ns)
+                    self._ledger.beside(setting, one)
 
     def _confirm(self) -> End:
         self._listener.told(sentence("tune.confirming", setting=text_of(self._best)))
         suite, left_ns = self._opened.bench.suite, self._budget.left_ns
         both = suite, with_setting(suite, self._best, self._opened.artifact.shapes)
         batch, metric = batch_of(self._best), self._measure.metric
-        self._confirmation = confirm(self._asked, both, batch, metric, self._out, left_ns, self._listener)
+
+        def now() -> ConfirmationLine:
+            found = confirm(self._asked, both, batch, metric, self._out, left_ns, self._listener)
+            return ConfirmationLine(about=text_of(self._best), used_ns=self._budget.used_ns, confirmation=found)
+
+        line = self._journal.line(ConfirmationLine, text_of(self._best), now)
+        self._now(line.used_ns)
+        self._confirmation = line.confirmation
         change = self._confirmation.change
         if change is None or not change.claimed:
             return "not_decided"
@@ -345,12 +384,13 @@ class Tuner:
 
 
 def tune(asked: Asked, out: Path, listener: TuneListener | None = None) -> Tuning:
-    """Search within the budget. After an interrupt the result says so. Raises ``OdbError`` where nothing could be
-    measured, and ``KeyboardInterrupt`` where nothing was yet."""
-    listener, budget = listener or TuneListener(), Budget(asked.budget_ns)
+    """Search within the budget; what an earlier search left in ``out`` is not measured again. After an interrupt the
+    result says so. Raises ``OdbError`` where nothing could be measured, and ``KeyboardInterrupt`` where nothing was
+    yet."""
+    listener, budget, journal = listener or TuneListener(), Budget(asked.budget_ns), journal_in(out)
     with temporary_workspace() as workspace:
         bench = Bench(asked.catalog, asked.suite, workspace, asked.cache, asked.root)
-        tuner = Tuner(asked, opened(asked, bench, listener.step), out, listener, budget)
+        tuner = Tuner(asked, opened(asked, bench, listener.step), out, listener, budget, journal)
         try:
             return tuner.run()
         except KeyboardInterrupt:

@@ -64,7 +64,9 @@ def world(rng: random.Random, gains: bool) -> dict[Setting, float]:
 def searched(path: Path, worth: dict[Setting, float], seed: int) -> tuple[Setting, int]:
     """The setting that a search finds, and the processes that it took."""
     rng, processes = random.Random(seed), 0
-    search = Search(SPACE, chosen(SPACE, DRAWN + 1, seed), width=4, seed=seed, proposes=proposals(DRAWN, False))
+    search = Search(
+        SPACE, chosen(SPACE, DRAWN + 1, seed), width=4, seed=seed, proposes=proposals(DRAWN, False), tolerance=0.03
+    )
     while heat := search.next_heat():
         processes += len(heat)
         search.tell({one: worth[one] + rng.choice(noise(path)) * rng.choice((1, -1)) for one in heat[1:]})
@@ -73,7 +75,8 @@ def searched(path: Path, worth: dict[Setting, float], seed: int) -> tuple[Settin
 
 def test_the_setting_found_is_nearly_always_within_three_percent_of_the_best() -> None:
     """Of 144 settings, 40 of them drawn: in 95 of 100 searches, with less than a tenth of the processes that an
-    exhaustive search of the same precision starts."""
+    exhaustive search of the same precision starts. The search ends early where no setting can be better by the
+    tolerance: it takes a sixth less than it might."""
     behind, used = [], []
     for path in RECORDED:
         for seed in range(SEARCHES):
@@ -84,6 +87,7 @@ def test_the_setting_found_is_nearly_always_within_three_percent_of_the_best() -
     assert np.mean(np.array(behind) <= math.log(1.03)) >= 0.95
     assert np.mean(behind) < 0.003
     assert max(used) <= processes_for(DRAWN, 4, proposals(DRAWN, False)) + 4
+    assert np.mean(used) < 0.85 * processes_for(DRAWN, 4, proposals(DRAWN, False))
     assert max(used) < EXHAUSTIVE / 10
 
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli.tuning.asked import asked, checked_budget
-from bench.cli.tuning.tune_command import command
+from bench.cli.tuning.tune_command import _refuse_used, command
 from bench.errors import InputError
 from bench.execution.tuning.opening import failed
 from bench.execution.tuning.question import Asked
@@ -96,3 +96,19 @@ def test_an_earlier_search_is_not_overwritten(tmp_path: Path, name: str) -> None
     assert isinstance(found.exception, InputError)
     assert str(earlier) in found.exception.message
     assert earlier.read_text(encoding="utf-8") == "earlier"
+
+
+@pytest.mark.parametrize(
+    ("end", "goes_on"), [(None, True), ("interrupted", True), ("found", False), ("not_decided", False)]
+)
+def test_a_search_that_did_not_end_is_gone_on_with(tmp_path: Path, end: str | None, goes_on: bool) -> None:
+    """Killed, it left a journal without a result; interrupted, a result that says so."""
+    (tmp_path / "journal.jsonl").write_bytes(b"")
+    if end is not None:
+        (tmp_path / "tuning.json").write_text(f'{{"end": "{end}"}}', encoding="utf-8")
+        (tmp_path / "suite.toml").write_text("", encoding="utf-8")
+    if goes_on:
+        _refuse_used(tmp_path)
+        return
+    with pytest.raises(InputError, match="earlier search"):
+        _refuse_used(tmp_path)

@@ -1,0 +1,168 @@
+"""What a search has done, in a file that outlives its process: a line for each measurement, check and decision.
+
+A search that begins with the lines of an earlier one takes them in their order instead of doing the same again. What
+depends on the time or on the machine is kept too, so that it takes the same way.
+"""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from bench import __version__
+from bench.errors import InputError
+from bench.execution.tuning.checking import Answered
+from bench.execution.tuning.heats import Process
+from bench.execution.tuning.opening import Opened
+from bench.execution.tuning.question import Asked
+from bench.passes.evidence import known
+from bench.reading import exists, read_bytes
+from bench.record.record import Failure
+from bench.tuning.result import Confirmation
+from bench.words import sentence
+
+JOURNAL = "journal.jsonl"
+MOST_BYTES = 256_000_000
+
+
+class Line(Struct, frozen=True, kw_only=True, tag_field="what"):
+    """``about``: what was asked; the same question is answered by the line. ``used_ns``: of the budget, afterwards."""
+
+    about: str
+    used_ns: int = 0
+
+
+class Question(Line, frozen=True, kw_only=True, tag="question"):
+    """The first line. ``facts``: what must be the same for the other lines to hold."""
+
+    facts: dict[str, str]
+
+
+class Number(Line, frozen=True, kw_only=True, tag="number"):
+    """A decision that time or memory took part in."""
+
+    value: int
+
+
+class Outcome(Struct, frozen=True):
+    """Of one process: either of them."""
+
+    process: Process | None = None
+    failure: Failure | None = None
+
+    @property
+    def of(self) -> Process | Failure:
+        if self.failure is not None:
+            return self.failure
+        return known(self.process)
+
+
+class HeatLine(Line, frozen=True, kw_only=True, tag="heat"):
+    """``wall_ns``: of all its processes, from the first start to the last exit."""
+
+    outcomes: tuple[Outcome, ...]
+    wall_ns: int
+
+
+class CheckLine(Line, frozen=True, kw_only=True, tag="check"):
+    answered: Answered
+
+
+class ConfirmationLine(Line, frozen=True, kw_only=True, tag="confirmation"):
+    confirmation: Confirmation
+
+
+AnyLine = Question | Number | HeatLine | CheckLine | ConfirmationLine
+L = TypeVar("L", Question, Number, HeatLine, CheckLine, ConfirmationLine)
+
+
+class Journal:
+    """``path``: the file; made with the first line. ``earlier``: what an earlier search left, in order; it
+    measured in so many ``processes``."""
+
+    def __init__(self, path: Path, earlier: tuple[AnyLine, ...] = (), whole_bytes: int = 0) -> None:
+        self._path, self._earlier, self._whole_bytes = path, deque(earlier), whole_bytes
+        self.processes = sum(len(line.outcomes) for line in earlier if isinstance(line, HeatLine))
+
+    def line(self, kind: type[L], about: str, make: Callable[[], L]) -> L:
+        """The next line, if an earlier search did this; otherwise what ``make`` does, kept before it is returned.
+        Raises ``InputError`` where the earlier search did something else, or the line cannot be kept."""
+        if self._earlier:
+            found = self._earlier.popleft()
+            if not isinstance(found, kind) or found.about != about:
+                raise InputError(sentence("tune.journal_unfit", file=self._path), sentence("tune.exists.remedy"))
+            return found
+        made = make()
+        self._append(made)
+        return made
+
+    def number(self, name: str, value: int) -> int:
+        """``value``, which depends on the time or the machine; or what it was in the earlier search."""
+        return self.line(Number, name, lambda: Number(about=name, value=int(value))).value
+
+    def begin(self, facts: Mapping[str, str]) -> None:
+        """Raises ``InputError`` where the earlier search was for something else."""
+        asked = Question(about="question", facts=dict(facts))
+        theirs = self.line(Question, asked.about, lambda: asked).facts
+        other = sorted(name for name in {**facts, **theirs} if facts.get(name) != theirs.get(name))
+        if other:
+            raise InputError(
+                sentence("tune.journal_of_another", file=self._path, names=other), sentence("tune.exists.remedy")
+            )
+
+    def _append(self, line: AnyLine) -> None:
+        data = msgspec.json.encode(line) + b"\n"
+        try:
+            with self._path.open("r+b" if self._whole_bytes else "wb") as file:
+                file.seek(self._whole_bytes)
+                file.truncate()  # the half line of a process that was killed
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            message = sentence("store.not_written", path=self._path, strerror=error.strerror)
+            raise InputError(message, sentence("store.free_space_choose_another_folder")) from None
+        self._whole_bytes += len(data)
+
+
+def journal_in(folder: Path) -> Journal:
+    """With the lines that an earlier search left in ``folder``; a last one that is not whole does not count. Raises
+    ``InputError`` for a file that is not a journal."""
+    path = folder / JOURNAL
+    if not exists(path):
+        return Journal(path)
+    data = read_bytes(path, MOST_BYTES)
+    whole = data[: data.rfind(b"\n") + 1]
+    try:
+        lines = tuple(msgspec.json.decode(line, type=AnyLine) for line in whole.splitlines())
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise InputError(sentence("tune.journal_unfit", file=path), sentence("tune.exists.remedy")) from None
+    return Journal(path, lines, len(whole))
+
+
+def facts_of(asked: Asked, opened: Opened) -> dict[str, str]:
+    """What must be the same for measurements to hold. The budget may be another."""
+    facts, artifact = known(opened.evidence.checked).facts, opened.artifact
+    suite = msgspec.json.encode(asked.suite)
+    return {
+        "version": __version__,
+        "model_sha256": artifact.sha256 or (artifact.source.sha256 if artifact.source is not None else ""),
+        "device": str(facts.device_name),
+        "cpu": str(opened.evidence.environment.host.get("cpu")),
+        "runtime": _text(facts.versions),
+        "options": _text(opened.run.target.options),
+        "scenario": str(msgspec.json.encode(opened.measure.scenario), "utf-8"),
+        "goal": asked.goal,
+        "tolerance": repr(asked.tolerance),
+        "tunables": str(msgspec.json.encode(opened.space.tunables), "utf-8"),
+        "suite_sha256": hashlib.sha256(suite).hexdigest(),  # its paths are the user's
+    }
+
+
+def _text(values: Mapping[str, object]) -> str:
+    return " ".join(f"{name}={value}" for name, value in sorted(values.items()))

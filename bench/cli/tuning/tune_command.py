@@ -114,7 +114,7 @@ def _has_not_ended(data: Path) -> bool:
     import msgspec
 
     try:
-        return msgspec.json.decode(data.read_bytes(), type=dict[str, msgspec.Raw]).get("end") == b'"interrupted"'
+        return msgspec.json.decode(data.read_bytes(), type=dict[str, Any]).get("end") == "interrupted"
     except FileNotFoundError:
         return True
     except (OSError, ValueError):

@@ -1,10 +1,10 @@
 """The machine that a search believes to measure."""
 
 import pytest
-from fake_search import Machine
 
 from bench.execution.tuning import tuner as tuner_module
 from bench.testing import FakeClock
+from tests.support.tuning.fake_search import Machine
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from fake_search import Machine, options_of, tuner_on
 
 from bench.contracts import Channel
 from bench.errors import InputError, RunFailure
 from bench.execution.tuning.question import demand_energy
+from tests.support.tuning.fake_search import Machine, options_of, tuner_on
 
 
 def test_the_setting_of_the_least_joules_is_found(machine: Machine, tmp_path: Path) -> None:

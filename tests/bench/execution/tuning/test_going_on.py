@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_search import OPTIONS, SECOND, Machine, options_of, tuner_on
 from msgspec.structs import replace
 
 from bench.contracts import Tunable
@@ -13,6 +12,7 @@ from bench.errors import InputError
 from bench.execution.tuning import tuner as tuner_module
 from bench.execution.tuning.journal import JOURNAL, journal_in
 from bench.tuning.result import Confirmation, Tuning
+from tests.support.tuning.fake_search import OPTIONS, SECOND, Machine, options_of, tuner_on
 
 MANY = (*OPTIONS, Tunable(name="hum", values=("1", "2")))
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_search import CRASH, HANG, OPTIONS, SECOND, WORTH, FakeGathering, Machine, options_of, tuner_on
 from msgspec.structs import replace
 
 from bench.comparison.comparison import Word
@@ -19,6 +18,17 @@ from bench.execution.workbench import Bench
 from bench.measure.repeat import MeasureJob
 from bench.record.record import Failure
 from bench.suite.plan import PlannedRun
+from tests.support.tuning.fake_search import (
+    CRASH,
+    HANG,
+    OPTIONS,
+    SECOND,
+    WORTH,
+    FakeGathering,
+    Machine,
+    options_of,
+    tuner_on,
+)
 
 
 def test_the_best_setting_whose_outputs_are_right_is_found(machine: Machine, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from bench.tuning.space import Space
 from bench.words import Sentence, sentence
 
 SECOND = 1_000_000_000
-KNOBS_FILE = Path(__file__).parents[1] / "bench/execution/tuning/knobs.py"
+KNOBS_FILE = Path(__file__).parents[2] / "bench/execution/tuning/knobs.py"
 KNOBS = PluginRef("targets", "knobs", str(KNOBS_FILE), "knobs.py", from_file=True)
 WORTH = {("pace", "1"): 1.0, ("pace", "2"): 0.6, ("pace", "3"): 1.5, ("round", "1"): 0.5, ("turbo", "1"): 0.9}
 OPTIONS = (

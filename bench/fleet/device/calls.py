@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
+from bench.errors import InputError
 from bench.fleet.device.agent import here
-from bench.words import Sentence
+from bench.words import Sentence, sentence
 
 MOST_BYTES = 8 << 20
 """Of one call."""
@@ -45,7 +46,11 @@ def put(sha256: str, size_bytes: int, offset: int, data: bytes) -> bool:
     agent = here()
     if agent.is_timing:
         return False
-    agent.artifacts.put(sha256, size_bytes, offset, data)
+    try:
+        agent.artifacts.put(sha256, size_bytes, offset, data)
+    except OSError as error:
+        strerror = error.strerror or str(error)
+        raise InputError(sentence("store.not_written", path=agent.artifacts.folder, strerror=strerror)) from None
     return True
 
 

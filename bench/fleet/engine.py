@@ -4,6 +4,7 @@ Dask carries: transport, TLS, resources, the queue, and whether a device is ther
 here: stealing of tasks, repetition by itself, profiles, monitors, and pages over HTTP, which need no certificate.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -53,4 +54,13 @@ def set_up_engine() -> None:
     dask.config.set(dict(CONFIG))
     import distributed  # noqa: F401  # sets up its loggers as it is imported
 
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    log = logging.getLogger("distributed")
+    log.setLevel(logging.ERROR)
+    for handler in log.handlers:
+        handler.addFilter(_is_news)
+
+
+def _is_news(entry: logging.LogRecord) -> bool:
+    """Not the traceback of a lost connection: a rack goes on after it, and both ends say so in their own words."""
+    error = entry.exc_info[1] if entry.exc_info else None
+    return not isinstance(error, OSError | TimeoutError | asyncio.CancelledError)

@@ -3,7 +3,7 @@
 Devices that say the same of themselves are planned once, so that a rack of a thousand boards costs what one board does.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,10 +27,6 @@ SAME_VERSIONS: Mapping[str, int | None] = MappingProxyType({"ondevice-bench": No
 """What must be the same on the device and here, by how many parts of the version; ``None``: all."""
 CLOCK_OFF_S = 60.0
 """A device whose clock differs by more gets no orders: the times of its records would be wrong."""
-
-
-WHERE = "where"
-"""Why a device is left out that ``--where`` did not choose."""
 
 
 class Packed(Struct, frozen=True, kw_only=True):
@@ -111,27 +107,41 @@ def plan_fleet(
         else:
             left_out.append(problem)
     _refuse_unknown_options(asked.suite, fitting)
-    classes: dict[bytes, tuple[tuple[_Wish, ...], tuple[LeftOut, ...]]] = {}
-    wishes: dict[tuple[bytes, tuple[str, ...]], tuple[_Wish, list[str]]] = {}
-    places: dict[str, Path] = {}
+    classes: dict[bytes, list[DeviceFacts]] = {}
     for facts in fitting:
         key = msgspec.json.encode((facts.targets, facts.plugins, facts.takes_plugins), order="deterministic")
-        if key not in classes:
-            classes[key] = _planned(asked, facts)
-        ours, gaps = classes[key]
-        left_out += [replace(gap, device=facts.name) for gap in gaps]
-        for wish in ours:
-            if wish.parcel.size_bytes > facts.free_bytes + facts.cache_bytes:
-                left_out.append(_too_large(facts, wish))
-            else:
-                wishes.setdefault((wish.suite, wish.plugins), (wish, []))[1].append(facts.name)
-    shared: dict[tuple[str, ...], tuple[str, ...]] = {}
+        classes.setdefault(key, []).append(facts)
+    wishes: dict[tuple[bytes, tuple[str, ...]], tuple[_Wish, tuple[str, ...]]] = {}
+    places: dict[str, Path] = {}
+    for members in classes.values():
+        ours, gaps = _planned(asked, members[0])
+        left_out += [replace(gap, device=facts.name) for facts in members for gap in gaps]
+        for wish, names, too_large in _placed(ours, members):
+            left_out += too_large
+            places.update(wish.parcel.places)
+            known = wishes.get((wish.suite, wish.plugins))
+            wishes[wish.suite, wish.plugins] = (wish, names) if known is None else (known[0], (*known[1], *names))
     orders = []
     for wish, names in wishes.values():
-        places.update(wish.parcel.places)
-        fit = shared.setdefault(tuple(names), tuple(names))
-        orders += [_order(asked, wish, (name,)) for name in fit] if asked.each else [_order(asked, wish, fit)]
+        if asked.each:
+            orders += [_order(asked, wish, (name,)) for name in names]
+        elif names:
+            orders.append(_order(asked, wish, names))
     return FleetPlan(orders=tuple(orders), left_out=tuple(left_out), places=places)
+
+
+def _placed(
+    wishes: Sequence[_Wish], devices: Sequence[DeviceFacts]
+) -> Iterator[tuple[_Wish, tuple[str, ...], list[LeftOut]]]:
+    """Each run with the devices that have room for its files, and those that have not. Nearly all have room for all,
+    and are one tuple then."""
+    most = max((wish.parcel.size_bytes for wish in wishes), default=0)
+    roomy = tuple(facts.name for facts in devices if most <= facts.free_bytes + facts.cache_bytes)
+    others = [facts for facts in devices if most > facts.free_bytes + facts.cache_bytes]
+    for wish in wishes:
+        fit = [facts for facts in others if wish.parcel.size_bytes <= facts.free_bytes + facts.cache_bytes]
+        names = (*roomy, *(facts.name for facts in fit)) if fit else roomy
+        yield wish, names, [_too_large(facts, wish) for facts in others if facts not in fit]
 
 
 def _order(asked: Asked, wish: _Wish, devices: tuple[str, ...]) -> FleetOrder:
@@ -153,7 +163,9 @@ def _unfit(facts: DeviceFacts, asked: Asked, clock_off_s: float) -> LeftOut | No
     """Why the device gets no order at all."""
     lacks = what_it_lacks(facts, asked.where)
     if lacks is not None:
-        return LeftOut(device=facts.name, code=WHERE, reason=lacks, remedy=sentence("fleet.client.lacks_label.remedy"))
+        return LeftOut(
+            device=facts.name, code="where", reason=lacks, remedy=sentence("fleet.client.lacks_label.remedy")
+        )
     for name, parts in SAME_VERSIONS.items():
         here, there = (".".join(one.get(name, "").split(".")[:parts]) for one in (asked.versions, facts.versions))
         if here and there and here != there:
@@ -204,7 +216,8 @@ def _planned(asked: Asked, facts: DeviceFacts) -> tuple[tuple[_Wish, ...], tuple
     except OdbError as error:
         gaps.append(LeftOut(code="cannot_plan", reason=error.sentence, remedy=error.advice))
         return (), tuple(gaps)
-    made = [_wish(asked, next(p for p in usable if p.choice == run.model), run, facts) for run in plan.runs]
+    packed = {id(one.choice): one for one in usable}
+    made = [_wish(asked, packed[id(run.model)], run, facts) for run in plan.runs]
     gaps += [one for one in made if isinstance(one, LeftOut)]
     return tuple(one for one in made if not isinstance(one, LeftOut)), tuple(gaps)
 

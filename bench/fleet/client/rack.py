@@ -1,6 +1,6 @@
 """The devices of a fleet as the client reaches them: a narrow boundary, so that dispatch knows no transport.
 
-``bench.fleet.client.dask_rack`` reaches them over Dask; tests have a rack in memory.
+``bench.fleet.dask_rack`` reaches them over Dask; tests have a rack in memory.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -18,10 +18,6 @@ CHUNK_BYTES = 8 << 20
 
 class Away(Exception):
     """The device, or the scheduler on the way to it, cannot be reached now. What runs there goes on."""
-
-
-class Garbled(Exception):
-    """What the device answers is in no form that this version knows."""
 
 
 class Declined(Exception):
@@ -48,7 +44,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class Rack(Protocol):
-    """Every method that is about a device raises ``Away``, and ``Garbled`` where it reads an answer."""
+    """Every method that is about a device raises ``Away``."""
 
     def listen(self, told: Callable[[Event], None]) -> None:
         """Call ``told`` with every event of a device from now on."""
@@ -58,8 +54,7 @@ class Rack(Protocol):
         ...
 
     async def ask(self, devices: Sequence[str]) -> tuple[list[Asked], list[str]]:
-        """What the devices say of themselves, and the names of those that did not answer, or not as themselves. Never
-        raises."""
+        """What the devices say of themselves, and the names of those that did not answer. Never raises ``Away``."""
         ...
 
     async def back(self, device: str) -> None:
@@ -73,8 +68,9 @@ class Rack(Protocol):
 
     async def holdings(self, device: str) -> Holdings: ...
 
-    async def put(self, device: str, sha256: str, size_bytes: int, offset: int, data: bytes) -> bool:
-        """Part of a file. ``False``: the device is timing a run and takes nothing now. Raises ``Declined``."""
+    async def put(self, device: str, sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
+        """Part of a file. Returns how many of its bytes the device has: the next part is to begin there. ``None``: the
+        device is timing a run and takes nothing now. Raises ``Declined``."""
         ...
 
     async def result(self, device: str, order_id: str) -> Finished: ...

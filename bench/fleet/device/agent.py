@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -311,9 +310,8 @@ class Agent:
             return
         self._kept = kept
         staged = self._folder / f".{STATE}"
-        with suppress(OSError):  # on a full disk it holds until the agent ends
-            staged.write_bytes(msgspec.json.encode(kept))
-            staged.replace(self._folder / STATE)
+        staged.write_bytes(msgspec.json.encode(kept))
+        staged.replace(self._folder / STATE)
 
     def _read_kept(self) -> Kept:
         try:

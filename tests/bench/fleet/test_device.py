@@ -1,6 +1,7 @@
 """The agent of a device with children that are not processes."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from bench.errors import InputError
 from bench.fleet.device.agent import Agent, Connection, CutOff
-from bench.fleet.device.artifacts import Artifacts, NoRoom, WrongFile
+from bench.fleet.device.artifacts import PART, Artifacts, NoRoom, WrongFile
 from bench.fleet.device.carrying import Said
 from bench.fleet.device.lease import leased
 from bench.fleet.facts import DeviceFacts
@@ -303,10 +304,30 @@ def test_an_artifact_comes_in_parts_and_is_kept_if_its_hash_is_right(tmp_path: P
     assert DATA == store.path(FILE.sha256).read_bytes()
     with pytest.raises(WrongFile):
         store.put("0" * 64, 7, 0, DATA)
-    with pytest.raises(WrongFile):
-        store.put("1" * 64, 7, 3, DATA[3:])
+    assert 0 == store.put("1" * 64, 7, 3, DATA[3:]), "a part out of turn is not taken"
     assert ["0" * 64, "1" * 64] == store.missing(["0" * 64, "1" * 64])
     assert [FILE.sha256] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_an_artifact_goes_on_where_an_earlier_agent_ended(tmp_path: Path) -> None:
+    """What a power cut damaged comes anew, and what nobody continues is removed."""
+    Artifacts(tmp_path, 100, lambda path: PLENTY).put(FILE.sha256, 7, 0, DATA[:3])
+    assert 3 == Artifacts(tmp_path, 100, lambda path: PLENTY).put(FILE.sha256, 7, 0, b"")
+    store = Artifacts(tmp_path, 100, lambda path: PLENTY)
+    assert 7 == store.put(FILE.sha256, 7, 3, DATA[3:])
+    assert DATA == store.path(FILE.sha256).read_bytes()
+
+    store.path(FILE.sha256).unlink()
+    part = tmp_path / f"{FILE.sha256}{PART}"
+    part.write_bytes(b"\0\0\0")
+    store = Artifacts(tmp_path, 100, lambda path: PLENTY)
+    assert 3 == store.bytes()
+    assert (0, 7) == (store.put(FILE.sha256, 7, 3, DATA[3:]), store.put(FILE.sha256, 7, 0, DATA))
+
+    part.write_bytes(DATA[:3])
+    os.utime(part, (0, 0))
+    assert 7 == Artifacts(tmp_path, 100, lambda path: PLENTY).bytes()
+    assert not part.exists()
 
 
 def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from bench.fleet.client.dispatch import Dispatch, Patience
 from bench.fleet.client.planning import FleetOrder, FleetPlan
+from bench.fleet.client.rack import CHUNK_BYTES
 from bench.fleet.ledger import LEDGER, Ledger, Line, read_ledger
 from bench.fleet.orders import Order, OrderFile
 from tests.support.fleet.simulated import Kept, Simulated, SimulatedRack
@@ -165,6 +166,37 @@ def test_files_are_sent_when_they_are_wanted_and_never_into_a_timed_run(tmp_path
     one, device, kept = order(1, ("a",), files=(file,)), Simulated("a", busy_puts=2), Kept()
     dispatched(SimulatedRack([device]), plan(one, places={"f00": data}), tmp_path, kept)
     assert ([one.id], {"f00"}, 0) == (kept.orders, device.files, device.busy_puts)
+
+
+def test_a_result_whose_fetching_was_cut_off_is_fetched_again(tmp_path: Path) -> None:
+    """The scheduler may go in the midst of it."""
+    orders, device, kept = [order(1, ("a",)), order(2, ("a",))], Simulated("a", cut_reads=2), Kept()
+    dispatched(SimulatedRack([device]), plan(*orders), tmp_path, kept)
+    assert [one.id for one in orders] == kept.orders == device.acknowledged == device.began
+
+
+def test_a_transfer_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
+    """Each byte goes once, also when the device was lost before it could say that it has them."""
+    data, size_bytes = tmp_path / "net.onnx", 3 * CHUNK_BYTES + 1
+    with data.open("wb") as large:
+        large.truncate(size_bytes)
+    file = OrderFile(name="model/net.onnx", sha256="f00", size_bytes=size_bytes)
+    orders = [order(number, ("a",), files=(file,)) for number in range(2)]
+    device, kept = Simulated("a", cut_offs=2), Kept()
+    dispatched(SimulatedRack([device]), plan(*orders, places={"f00": data}), tmp_path, kept)
+    assert (sorted(one.id for one in orders), 0) == (sorted(kept.orders), device.cut_offs)
+    assert size_bytes == device.sent_bytes
+
+
+def test_a_file_that_is_gone_when_it_is_to_be_sent(tmp_path: Path) -> None:
+    """The order is refused with the reason, and others go on."""
+    file = OrderFile(name="model/net.onnx", sha256="f00", size_bytes=7)
+    orders, kept = [order(1, ("a",), files=(file,)), order(2, ("a",))], Kept()
+    lines = dispatched(
+        SimulatedRack([Simulated("a")]), plan(*orders, places={"f00": tmp_path / "gone"}), tmp_path, kept
+    )
+    assert [(orders[0].id, "wrong_file")] == [(line.order, line.code) for line in lines if line.kind == "refused"]
+    assert [orders[1].id] == kept.orders
 
 
 def test_a_result_that_arrives_damaged_is_fetched_again(tmp_path: Path) -> None:

@@ -73,10 +73,10 @@ def test_an_order_is_carried_out_and_its_result_is_fetched_once(rack: Loopback, 
     events: list[dict[str, Any]] = []
     rack.client.subscribe_topic(TOPIC, lambda event: events.append(event[1]))
     assert Wanted(order=order.id, device="board", sha256=(sent.sha256,)) == rack.answer(rack.submit(order))
-    assert rack.call(calls.put, sent.sha256, len(other), 0, other)
+    assert len(other) == rack.call(calls.put, sent.sha256, len(other), 0, other)
     future = rack.submit(order, 2)
     until(lambda: any(event["kind"] == "turn" for event in events))
-    assert not rack.call(calls.put, "0" * 64, 1, 0, b"x"), "nothing is taken while a run is timed"
+    assert rack.call(calls.put, "0" * 64, 1, 0, b"x") is None, "nothing is taken while a run is timed"
     rack.let_end()
     finished = msgspec.json.decode(until(lambda: rack.call(calls.result, order.id)), type=Finished)
     (file,) = finished.files
@@ -112,7 +112,7 @@ def test_a_crash_ends_the_child_and_not_the_device(rack: Loopback, order: Order)
 def test_a_worker_keeps_still_while_a_run_is_timed(rack: Loopback, order: Order) -> None:
     """None of its threads is woken in two seconds."""
     future = rack.submit(order)
-    until(lambda: rack.call(calls.put, "1" * 64, 1, 0, b"") is False)
+    until(lambda: rack.call(calls.put, "1" * 64, 1, 0, b"") is None)
     time.sleep(0.5)  # the answer to that call
     pid = rack.processes["device"].pid
     before = wakings(pid)

@@ -1,18 +1,15 @@
-"""A device of a rack for the tests: ``python board.py NAME SCHEDULER KEYS FOLDER CHILD PLUGIN…``.
+"""A device of a rack for the tests: ``python board.py NAME SCHEDULER KEYS FOLDER PLUGIN…``.
 
 It is what ``odb fleet worker`` is, but knows only the targets of its plugin files, since asking all of them takes
-seconds. ``CHILD``: ``-``, or a script that measures in place of the project's own, as
-``python CHILD ORDER_FOLDER DEVICE``.
+seconds.
 """
 
 import asyncio
 import sys
-from functools import partial
 from pathlib import Path
 
 from bench.fleet.device.agent import ARTIFACTS, Agent
 from bench.fleet.device.artifacts import Artifacts
-from bench.fleet.device.child import Child
 from bench.fleet.device.facts import facts_of
 from bench.fleet.device.lease import leased
 from bench.fleet.device.serving import serve
@@ -26,18 +23,17 @@ def tell(said: Sentence) -> None:
     sys.stdout.flush()
 
 
-def main(name: str, scheduler: str, keys: Path, folder: Path, child: str, files: tuple[Path, ...]) -> None:
+def main(name: str, scheduler: str, keys: Path, folder: Path, files: tuple[Path, ...]) -> None:
     party = party_of(keys, "device")
     found = discover(files)
     catalog = Catalog(tuple(ref for ref in found.refs if ref.from_file or ref.kind != "targets"))
     facts = facts_of(name, catalog, labels={"soc": name}, plugins=files)
-    begin = Child if child == "-" else partial(Child, command=(sys.executable, child))
     with leased(folder.with_suffix(".lease"), {"device": name}):
-        agent = Agent(facts, folder, Artifacts(folder / ARTIFACTS), begin=begin)
+        agent = Agent(facts, folder, Artifacts(folder / ARTIFACTS))
         asyncio.run(serve(agent, scheduler, party, None, tell))
 
 
 if __name__ == "__main__":
-    name, scheduler, keys, folder, child, *plugins = sys.argv[1:]
+    name, scheduler, keys, folder, *plugins = sys.argv[1:]
     Path(folder).mkdir(parents=True, exist_ok=True)
-    main(name, scheduler, Path(keys), Path(folder), child, tuple(Path(one) for one in plugins))
+    main(name, scheduler, Path(keys), Path(folder), tuple(Path(one) for one in plugins))

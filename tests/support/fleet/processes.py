@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.fleet.keys import make_keys
@@ -15,53 +15,25 @@ from bench.fleet.keys import make_keys
 BOARD = Path(__file__).with_name("board.py")
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins" / "rack"
 MODEL = PLUGINS / "model.py"
-ODB = "import sys; from bench.cli import main; sys.exit(main())"
+ODB = (sys.executable, "-c", "import sys; sys.argv[0] = 'odb'; from bench.cli import main; sys.exit(main())")
 SECONDS = 90.0
 
 
-class ProcessRack:
-    """Everything lies in ``folder``: keys, the devices' folders and logs."""
+class Processes:
+    """Those of a rack by name, each in a group of its own as a shell begins them. Logs are in ``folder``."""
 
-    def __init__(self, folder: Path, child: str = "-") -> None:
-        self.folder, self._child = folder, child
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._devices: dict[str, tuple[Path, ...]] = {}
-        self._port = free_port()
-        self.keys = folder / "keys"
-        make_keys(self.keys, (), ("localhost",), 2)
-
-    @property
-    def address(self) -> str:
-        return f"tls://127.0.0.1:{self._port}"
-
-    def begin_scheduler(self) -> None:
-        """Wait until it listens."""
-        given = ("fleet", "scheduler", "--host", "127.0.0.1", "--port", str(self._port))
-        self._begin("scheduler", "-c", ODB, *given, "--keys", str(self.keys / "scheduler"))
-        self.wait(lambda: "tls://" in self.log("scheduler"), "the scheduler listens")
-
-    def add(self, name: str, *plugins: Path) -> None:
-        """Begin a device, without waiting for it."""
-        make_keys(self.keys, (name,), (), 2)
-        self._devices[name] = (MODEL, *plugins)
-        self.begin(name)
-
-    def begin(self, name: str) -> None:
-        """Begin a device anew."""
-        given = (name, self.address, self.keys / name, self.folder / name, self._child, *self._devices[name])
-        self._begin(name, str(BOARD), *(str(one) for one in given))
 
     def kill(self, name: str) -> None:
-        """As a power cut does."""
-        self._processes[name].kill()
+        """With all of its group, as a power cut does."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._processes[name].pid, signal.SIGKILL)
         self._processes[name].wait()
 
-    def pause(self, name: str) -> None:
-        """It answers nothing, as behind a cable that was pulled."""
-        os.kill(self._processes[name].pid, signal.SIGSTOP)
-
-    def go_on(self, name: str) -> None:
-        os.kill(self._processes[name].pid, signal.SIGCONT)
+    def is_running(self, name: str) -> bool:
+        return self._processes[name].poll() is None
 
     def log(self, name: str) -> str:
         path = self.folder / f"{name}.log"
@@ -79,13 +51,21 @@ class ProcessRack:
             time.sleep(0.05)
 
     def end(self) -> None:
-        for process in self._processes.values():
-            process.kill()
-            process.wait()
+        for name in self._processes:
+            self.kill(name)
 
-    def _begin(self, name: str, *arguments: str) -> None:
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self._processes[name] = subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log)
+    def start(self, name: str, *command: str, printed: Path | None = None, **variables: str) -> None:
+        """``printed``: where its stdout goes; into its log without. ``variables``: of its environment."""
+        log = self.folder / f"{name}.log"
+        with log.open("ab") as said, (printed or log).open("ab") as out:
+            self._processes[name] = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=said,
+                env={**os.environ, **variables},
+                start_new_session=True,
+            )
 
     def _logs(self) -> str:
         return "\n".join(
@@ -93,10 +73,42 @@ class ProcessRack:
         )
 
 
+class ProcessRack(Processes):
+    """On loopback. Everything lies in ``folder``: keys, the devices' folders and logs."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._devices: dict[str, tuple[Path, ...]] = {}
+        self._port = free_port()
+        self.keys = folder / "keys"
+        make_keys(self.keys, (), ("localhost",), 2)
+
+    @property
+    def address(self) -> str:
+        return f"tls://127.0.0.1:{self._port}"
+
+    def begin_scheduler(self) -> None:
+        """Wait until it listens."""
+        given = ("fleet", "scheduler", "--host", "127.0.0.1", "--port", str(self._port))
+        self.start("scheduler", *ODB, *given, "--keys", str(self.keys / "scheduler"))
+        self.wait(lambda: "tls://" in self.log("scheduler"), "the scheduler listens")
+
+    def add(self, name: str, *plugins: Path) -> None:
+        """Begin a device, without waiting for it."""
+        make_keys(self.keys, (name,), (), 2)
+        self._devices[name] = (MODEL, *plugins)
+        self.begin(name)
+
+    def begin(self, name: str) -> None:
+        """Begin a device anew."""
+        given = (name, self.address, self.keys / name, self.folder / name, *self._devices[name])
+        self.start(name, sys.executable, str(BOARD), *(str(one) for one in given))
+
+
 @contextmanager
-def process_rack(folder: Path, child: str = "-") -> Iterator[ProcessRack]:
+def process_rack(folder: Path) -> Iterator[ProcessRack]:
     """A rack with its scheduler; every process is gone at the end."""
-    rack = ProcessRack(folder, child)
+    rack = ProcessRack(folder)
     try:
         rack.begin_scheduler()
         yield rack

@@ -40,16 +40,27 @@ def facts(name: str, targets: Collection[str] = ("null",), **changes: object) ->
     return replace(plain, **changes)
 
 
+def unlike(name: str) -> DeviceFacts:
+    """A device of whose kind there is no other: its driver has a version of its own."""
+    plain = facts(name)
+    return replace(plain, targets={key: replace(one, versions={"driver": name}) for key, one in plain.targets.items()})
+
+
 @dataclass
 class Simulated:
     """A device. ``refuses``: what it answers instead of measuring, one after another. ``dies``: so many runs end
-    without a record. ``is_away``: nobody reaches it."""
+    without a record. ``is_away``: nobody reaches it. ``parts``: bytes of files that came, by hash. ``cut_offs``: so
+    many answers to a part are lost on the way. ``cut_reads``: so many times it goes away while a result is read."""
 
     name: str
     refuses: list[str] = field(default_factory=list)
     dies: int = 0
     is_away: bool = False
     files: set[str] = field(default_factory=set)
+    parts: dict[str, int] = field(default_factory=dict)
+    sent_bytes: int = 0
+    cut_offs: int = 0
+    cut_reads: int = 0
     busy_puts: int = 0
     finished: dict[str, Finished] = field(default_factory=dict)
     running: str = ""
@@ -124,20 +135,30 @@ class SimulatedRack:
         one = self._there(device)
         return Holdings(one.running, tuple(one.finished))
 
-    async def put(self, device: str, sha256: str, size_bytes: int, offset: int, data: bytes) -> bool:
+    async def put(self, device: str, sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
         one = self._there(device)
         if one.busy_puts:
             one.busy_puts -= 1
-            return False
-        if offset + len(data) == size_bytes:
+            return None
+        have = one.parts.get(sha256, 0)
+        if offset == have:
+            have = one.parts[sha256] = have + len(data)
+            one.sent_bytes += len(data)
+        if have == size_bytes:
             one.files.add(sha256)
-        return True
+        if data and one.cut_offs:
+            one.cut_offs -= 1
+            raise Away
+        return have
 
     async def result(self, device: str, order_id: str) -> Finished:
         return self._there(device).finished[order_id]
 
     async def read(self, device: str, order_id: str, name: str, offset: int, most: int) -> bytes:
-        self._there(device)
+        one = self._there(device)
+        if one.cut_reads:
+            one.cut_reads -= 1
+            raise Away
         return RESULT[offset : offset + most]
 
     async def acknowledge(self, device: str, order_id: str) -> None:

@@ -121,6 +121,17 @@ DECIDING: dict[str, tuple[str, list[onnx.NodeProto]]] = {
         ],
     ),
     "an answer that ends a Loop": ("n:f:1,8", [loop_while(UNTIL_LARGE, "first")]),
+    "the axes of a sum": ("n:i:1", [node("ReduceSum", "x n", "y", keepdims=1)]),
+    "the length of a window": ("n:i:", [node("HannWindow", "n", "a"), node("Mul", "x a", "y")]),
+    "the length of a transform": ("n:i:", [node("Unsqueeze", "x two", "a"), node("DFT", "a n", "y")]),
+    "how long each sequence is": (
+        "n:i:1",
+        [
+            node("Cast", "n", "a", to=6),
+            node("Unsqueeze", "x zero", "s"),
+            node("RNN", "s gates gates - a", "y", hidden_size=8),
+        ],
+    ),
     "Resize by a float": ("n:f:2", [node("Resize", "x - n", "y")]),
 }
 NOT_DECIDING: dict[str, tuple[str, list[onnx.NodeProto]]] = {
@@ -145,6 +156,8 @@ CONSTANTS: dict[str, Any] = {
     "none": np.zeros((1, 8), np.float32),
     "limit": np.float32(1),
     "wide": np.ones((8, 8), np.float32),
+    "gates": np.ones((1, 8, 8), np.float32),
+    "two": np.array([2]),
     "table": np.ones((6, 1), np.float32),
     "always": np.array(True),
 }

@@ -33,6 +33,11 @@ MOST_CONFIG_BYTES = 64 * MIB
 """No configuration, label file or record that this tool reads is larger."""
 
 
+NOT_DECODED = (ValueError, RecursionError)
+"""What msgspec, ``json`` and ``tomllib`` raise for bytes that are not what was asked for: a ``ValueError``, also for
+text that is not UTF-8 and for numbers of thousands of digits, and a ``RecursionError`` for thousands of brackets, also
+in fields that nobody reads."""
+
 CORRECT = sentence("reading.correct_or_write_again")
 
 
@@ -117,7 +122,7 @@ def read_object(path: Path, name: str = "") -> dict[str, Any]:
     data, said = read_bytes(path, name=name), name or str(path)
     try:
         found = json.loads(data)
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+    except NOT_DECODED as error:
         raise InputError(
             sentence("reading.not_json", source=said, short=_short(error)), sentence("reading.repair_file_remove")
         ) from None
@@ -133,7 +138,7 @@ def json_of(data: bytes, source: str, remedy: Sentence | str = CORRECT, bounded:
         if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             data = data.decode("utf-16").encode()
         found = msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8))
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+    except NOT_DECODED as error:
         raise InputError(sentence("reading.not_json", source=source, short=_short(error)), remedy) from None
     if bounded and LONG_NUMBER.search(data):
         _refuse_long_numbers(found, source, remedy)
@@ -181,25 +186,23 @@ NUMBERS = re.compile(
 """The header of an array of plain numbers as numpy writes it; nothing else is evaluated."""
 
 
-def arrays_in(data: bytes, most_bytes: Mapping[str, int], source: str) -> "dict[str, Array]":
-    """The arrays of the archive (``.npz``) ``data`` that ``most_bytes`` names, as far as they exist; read-only. Raises
-    ``InputError`` naming ``source`` if it is not an archive of plain numbers, and, before unpacking, for an array with
-    more bytes than ``most_bytes`` allows."""
+def arrays_in(data: bytes, most_bytes: Mapping[str, int] | int, source: str) -> "dict[str, Array]":
+    """The arrays of the archive (``.npz``) ``data`` that ``most_bytes`` names, as far as they exist; read-only. If
+    ``most_bytes`` is a number, all of its arrays, with so many bytes together. Raises ``InputError`` naming ``source``
+    if it is not an archive of plain numbers, and, before unpacking, for an array with more bytes than allowed."""
     remedy = sentence("reading.damaged_measure_again")
     try:
         _refuse_large_directory(data)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        wanted = {key: members[key] for key in most_bytes if key in members}
+        wanted = members if isinstance(most_bytes, int) else {k: members[k] for k in most_bytes if k in members}
+        left = most_bytes if isinstance(most_bytes, int) else 0
         for key, info in wanted.items():
-            if info.file_size > most_bytes[key]:
-                message = sentence(
-                    "reading.member_too_large",
-                    key=key,
-                    file_size=info.file_size,
-                    most_bytes=most_bytes[key],
-                )
+            most = left if isinstance(most_bytes, int) else most_bytes[key]
+            if info.file_size > most:
+                message = sentence("reading.member_too_large", key=key, file_size=info.file_size, most_bytes=most)
                 raise InputError(f"{source}: {message}", remedy)
+            left -= info.file_size
         return {key: array_of(_member(data, info), key) for key, info in wanted.items()}
     except InputError:
         raise

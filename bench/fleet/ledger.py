@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.reading import is_file
+from bench.reading import NOT_DECODED, is_file
 from bench.words import Sentence, sentence
 
 LEDGER = "fleet.jsonl"
@@ -136,7 +136,7 @@ def read_ledger(path: Path) -> Iterator[Line]:
             for text in file:
                 try:
                     yield msgspec.json.decode(text, type=Line)
-                except (msgspec.DecodeError, ValueError):
+                except NOT_DECODED:
                     continue
     except OSError as error:
         raise InputError(sentence("reading.cannot_be_read", said=str(path), value=error.strerror or error)) from None

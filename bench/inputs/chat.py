@@ -96,7 +96,7 @@ def _token(value: object) -> str | None:
 def _of_graph(file: Path) -> str | None:
     try:
         root = ElementTree.fromstring(read_bytes(file, name=file.name))
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, LookupError, ValueError):  # also an encoding that is not known, a NUL in its name
         return None
     for name in ("simplified_chat_template", "chat_template"):
         found = root.find(f"rt_info/{name}")

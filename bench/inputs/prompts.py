@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from bench.contracts import DecoderSpec, Tokenizer
 from bench.errors import InputError, RunFailure, of_flag
-from bench.reading import is_file, lines_of, lone_surrogate, read_text
+from bench.reading import NOT_DECODED, is_file, lines_of, lone_surrogate, read_text
 from bench.record.inputs import InputFacts
 from bench.words import Sentence, sentence
 
@@ -112,7 +112,7 @@ def _of_line(file: Path, number: int, line: str) -> Prompt:
     try:
         found = msgspec.json.decode(line.encode(), type=Line)
         wrong: Sentence | str | None = _wrong_of(found)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+    except NOT_DECODED as error:
         half = _half_of_a_pair(line)
         wrong = sentence("input.prompt_half_a_character", unit=half) if half else str(error)[:200]
     if wrong:
@@ -145,7 +145,7 @@ def _half_of_a_pair(line: str) -> str:
     """Half a surrogate pair among the texts of ``line``, which the reader of JSON takes for the end of its input."""
     try:
         return lone_surrogate(json.dumps(json.loads(line), ensure_ascii=False))
-    except (ValueError, RecursionError):
+    except NOT_DECODED:
         return ""
 
 

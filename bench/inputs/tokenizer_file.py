@@ -16,7 +16,7 @@ from bench.contracts import DecoderSpec, TextStream, Tokenizer
 from bench.entry_points import versions
 from bench.errors import InputError, RunFailure
 from bench.inputs.prompts import Prompt, encoded
-from bench.reading import MIB, is_file, read_bytes
+from bench.reading import MIB, NOT_DECODED, is_file, read_bytes
 from bench.record.record import Failure
 from bench.record.text import TokenizerUsed
 from bench.words import Sentence, sentence
@@ -93,7 +93,7 @@ class FileTokenizer:
 def _refusal(path: Path) -> Sentence | str:
     try:
         found = msgspec.json.decode(read_bytes(path), type=Refusal)
-    except msgspec.DecodeError:
+    except NOT_DECODED:
         return sentence("input.no_tokenizer")
     return sentence(found.code, **found.figures)
 

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Raw, Struct
 
+from bench.errors import InputError
+from bench.reading import NOT_DECODED, arrays_in, read_bytes
 from bench.record.record import Repeat
+from bench.record.samples import MOST_SAMPLE_BYTES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,16 +65,16 @@ class MinuteFiles:
 
 def kept_minutes(folder: Path) -> KeptMinutes | None:
     """What was kept in ``folder``; ``None`` where there is nothing whole."""
-    import numpy as np
-
+    pieces: dict[str, list[Any]] = {}
+    left = MOST_SAMPLE_BYTES
     try:
-        state = msgspec.json.decode((folder / STATE).read_bytes(), type=MinutesState)
-        pieces: dict[str, list[Any]] = {}
+        state = msgspec.json.decode(read_bytes(folder / STATE), type=MinutesState)
         for number in range(state.files):
-            with np.load(folder / f"{number:06}.npz", allow_pickle=False) as archive:
-                for role in archive.files:
-                    pieces.setdefault(role, []).append(archive[role])
-    except (OSError, ValueError, msgspec.MsgspecError):
+            file = folder / f"{number:06}.npz"
+            for role, array in arrays_in(read_bytes(file, left), left, file.name).items():
+                pieces.setdefault(role, []).append(array)
+                left -= array.nbytes
+    except (InputError, *NOT_DECODED):
         return None
     return KeptMinutes(state, {role: joined(parts) for role, parts in pieces.items()}) if pieces else None
 

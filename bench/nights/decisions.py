@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.reading import exists, read_bytes
+from bench.reading import NOT_DECODED, exists, read_bytes
 from bench.words import Sentence, sentence
 
 DECISIONS = "decisions.jsonl"
@@ -40,7 +40,7 @@ def read_decisions(folder: Path) -> tuple[list[Decision], list[Sentence]]:
             continue
         try:
             found.append(msgspec.json.decode(line, type=Decision))
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:  # text that is not UTF-8 is a ValueError
+        except NOT_DECODED as error:
             wrong.append(sentence("history.no_decision", file=DECISIONS, line=number, reason=str(error)[:200]))
     return found, wrong
 

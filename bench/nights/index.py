@@ -20,6 +20,7 @@ from bench.errors import InputError
 from bench.nights.places import MONTH, RECORDS, is_name, microseconds
 from bench.nights.point import Level, Outputs, Point
 from bench.nights.series import Series
+from bench.reading import NOT_DECODED
 from bench.words import Sentence, sentence
 
 SCHEMA = 4
@@ -337,7 +338,7 @@ class Index:
                 sentence("history.index_failed", file=str(self._path or ""), reason=str(error)),
                 sentence("history.index_failed.remedy"),
             ) from error
-        except (msgspec.DecodeError, ValueError, TypeError) as error:
+        except (*NOT_DECODED, TypeError) as error:
             raise DamagedIndex(self._path) from error
 
 
@@ -359,5 +360,5 @@ def _limit(last: int | None) -> int:
 def _unpacked_reason(reason: bytes) -> Sentence | str:
     try:
         return msgspec.json.decode(reason, type=Sentence | str)
-    except (msgspec.DecodeError, ValueError, TypeError):
+    except (*NOT_DECODED, TypeError):
         return ""

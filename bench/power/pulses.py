@@ -11,7 +11,7 @@ import msgspec
 
 from bench.errors import InputError
 from bench.power.marker import Marker, planned
-from bench.reading import is_file, read_bytes
+from bench.reading import NOT_DECODED, is_file, read_bytes
 from bench.store.records import write_atomically
 from bench.words import sentence
 
@@ -55,7 +55,7 @@ def markers_in(folder: Path) -> tuple[Marker, ...]:
         return ()
     try:
         return msgspec.json.decode(read_bytes(file), type=tuple[Marker, ...])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_DECODED as error:
         raise InputError(
             sentence("power.markers_damaged", file=f"{folder.name}/{FILE}", error=str(error)),
             sentence("power.markers_damaged.remedy"),

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.reading import MOST_LABEL_BYTES, read_text
+from bench.reading import MOST_LABEL_BYTES, NOT_DECODED, read_text
 from bench.record.quality import LeftOut
 from bench.words import Sentence, sentence
 
@@ -51,7 +51,7 @@ def read_json(path: Path, class_ids: bool = True) -> Labels:
             sentence("quality.not_json_at", file=path.name, line=error.lineno, column=error.colno, error=error.msg),
             JSON_FORM,
         ) from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+    except NOT_DECODED as error:  # a number of thousands of digits, thousands of brackets
         raise InputError(sentence("quality.cannot_read", file=path.name, error=str(error)[:100]), JSON_FORM) from None
     if not isinstance(stored, dict):
         raise InputError(sentence("quality.not_an_object", file=path.name), JSON_FORM)
@@ -87,7 +87,7 @@ def _is_text(name: str) -> bool:
 def _shown(label: Any) -> Sentence | str:
     try:
         return json.dumps(label)[:60]
-    except (ValueError, RecursionError):
+    except NOT_DECODED:
         return sentence("quality.enormous_label")
 
 

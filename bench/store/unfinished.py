@@ -22,8 +22,9 @@ from bench.store.derived import judged
 from bench.store.records import UNFINISHED, load, write_record
 from bench.words import sentence
 
-MINUTES = "minutes"
-"""The folder beside the states of a run in which a long repeat keeps its minutes; see ``bench.minutes.files``."""
+MINUTES, WITH_MINUTES = "minutes", "with_minutes"
+"""The folder beside the states of a run in which a long repeat keeps its minutes; see ``bench.minutes.files``. And that
+of the record with them."""
 
 
 class Unfinished:
@@ -81,17 +82,25 @@ def _recovered(folder: Path) -> Iterator[Record]:
         if place.name.startswith(".") or place.is_symlink() or not place.is_dir() or (out / place.name).exists():
             continue
         minutes = kept_minutes(place / MINUTES)
-        for kept in sorted((one for one in place.iterdir() if one.name != MINUTES), reverse=True):
+        for kept in sorted((one for one in place.iterdir() if one.name not in (MINUTES, WITH_MINUTES)), reverse=True):
             run = _whole(kept)
             if run is None or run.record.record_id != place.name:
                 continue
-            if minutes is not None:
-                run = with_minutes(run, minutes)
-                write_record(place / "whole", run.record, run.samples)
-            if run.record.repeats:
-                (kept if minutes is None else place / "whole").rename(out / place.name)
-                yield run.record
+            whole = run if minutes is None else _with_minutes(place / WITH_MINUTES, run, minutes)
+            if whole.record.repeats:
+                (kept if whole is run else place / WITH_MINUTES).rename(out / place.name)
+                yield whole.record
             break
+
+
+def _with_minutes(folder: Path, run: RecordedRun, kept: KeptMinutes) -> RecordedRun:
+    """``run`` with its minutes, written to ``folder``; as it is if they do not belong to it."""
+    try:
+        joined = with_minutes(run, kept)
+        write_record(folder, joined.record, joined.samples)
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # whatever figures make of other samples
+        return run
+    return run if _whole(folder) is None else joined
 
 
 def _whole(folder: Path) -> RecordedRun | None:

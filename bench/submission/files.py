@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from bench.errors import InputError
-from bench.reading import read_text, refuse_deep_keys
+from bench.reading import NOT_DECODED, read_text, refuse_deep_keys
 from bench.submission.criterion import Form
 from bench.words import sentence
 
@@ -29,7 +29,7 @@ def form_of(text: str, origin: str, kind: type[F]) -> F:
         return msgspec.convert(tomllib.loads(text), kind)
     except msgspec.ValidationError as error:
         raise InputError(sentence("submission.field_wrong", file=origin, error=_short(str(error)))) from None
-    except (ValueError, RecursionError) as error:
+    except NOT_DECODED as error:
         raise InputError(sentence("suite.not_toml", file=origin, error=str(error)[:200])) from None
 
 

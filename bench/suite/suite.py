@@ -16,7 +16,7 @@ from bench import reading
 from bench.contracts import Format, Scenario
 from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog
-from bench.reading import read_text, refuse_deep_keys
+from bench.reading import NOT_DECODED, read_text, refuse_deep_keys
 from bench.scenarios import parameters as values_
 from bench.scenarios.kinds import COMPILE_CACHE, FIELDS, check_scenario
 from bench.settings import setting_names, suite_settings
@@ -107,7 +107,7 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
         raw = tomllib.loads(text)
     except OSError as error:  # of a name that no file can have
         raise InputError(sentence("suite.cannot_read", file=file, value=error.strerror or error)) from None
-    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, thousands of brackets
+    except NOT_DECODED as error:  # also a number of thousands of digits, thousands of brackets
         raise InputError(sentence("suite.not_toml", file=file, error=str(error)[:200])) from None
     _check_keys(raw, Suite, f"{file}")
     try:

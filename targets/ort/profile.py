@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from bench.contracts import Artifact, Profile, ProfiledOperator
 from bench.errors import RunFailure
+from bench.reading import NOT_DECODED
 from bench.targets.ort.errors import RENAMED
 from bench.targets.ort.node_names import naming
 from bench.words import sentence
@@ -161,7 +162,7 @@ def _events(file: Path) -> list[dict[str, Any]]:
     """Raises ``RunFailure`` for a file that is not whole, as on a full disk."""
     try:
         events = json.loads(file.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, *NOT_DECODED):
         raise incomplete() from None
     return [event for event in events if isinstance(event, dict)]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.contracts import Artifact, CompileCache
 from bench.digest import sha256_of_file
 from bench.entry_points import versions
+from bench.reading import NOT_DECODED
 
 DISTRIBUTIONS = ("onnxruntime", "onnxruntime-qnn")
 Key = dict[str, object]
@@ -72,7 +73,7 @@ class KeptContext:
             return self.path.name in held and all(
                 sha256_of_file(self._folder / Path(name).name) == sha256 for name, sha256 in held.items()
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, *NOT_DECODED, KeyError, TypeError, AttributeError):
             return False
 
     def _remove(self) -> None:

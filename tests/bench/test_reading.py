@@ -1,5 +1,6 @@
 """Files that somebody sent: what would cost time or memory is refused before it does."""
 
+import ast
 import hashlib
 import io
 import json
@@ -7,6 +8,7 @@ import os
 import sys
 import tracemalloc
 import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -228,3 +230,40 @@ def test_a_key_of_very_many_parts_is_refused(part: str) -> None:
     with pytest.raises(InputError, match=r"x\.toml, line 2"):
         refuse_deep_keys("b = 1\n" + f"{part} . " * 100_000 + "a = 1", "x.toml")
     refuse_deep_keys("a.b.c = 'see 1.2.3 ... and ." + " ." * 500 + "'\n" + "x" * 10**6, "x.toml")
+
+
+DECODERS = {"decode", "loads"}
+
+
+def within(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """These and all in them, except what has a ``try`` of its own."""
+    for node in nodes:
+        if not isinstance(node, ast.Try):
+            yield node
+            yield from within(ast.iter_child_nodes(node))
+
+
+def undefended(file: Path) -> list[int]:
+    """The lines of ``try`` statements that decode something and do not name what decoders raise."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Try):
+            continue
+        called = [call.func for call in within(node.body) if isinstance(call, ast.Call)]
+        decodes = any(
+            isinstance(one, ast.Attribute)
+            and one.attr in DECODERS
+            and ast.unparse(one.value) in ("msgspec.json", "json", "tomllib")
+            for one in called
+        )
+        caught = " ".join(ast.unparse(one.type) for one in node.handlers if one.type is not None)
+        if decodes and "NOT_DECODED" not in caught and "Exception" not in caught:
+            found.append(node.lineno)
+    return found
+
+
+def test_whoever_decodes_knows_all_that_decoders_raise() -> None:
+    """A ``RecursionError`` is the one that is forgotten: it is what thousands of brackets raise."""
+    root = Path(__file__).resolve().parents[2]
+    files = [file for name in ("bench", "models", "targets", "reports") for file in (root / name).rglob("*.py")]
+    assert {} == {file.name: lines for file in files if (lines := undefended(file))}

@@ -18,7 +18,7 @@ from bench.bundle.contents.descriptions import TOOL
 from bench.bundle.contents.judging import Judged
 from bench.bundle.contents.layout import FORM, TAG_FILES, TRACK, Facts, json_bytes
 from bench.errors import InputError
-from bench.reading import read_bytes
+from bench.reading import NOT_DECODED, read_bytes
 from bench.words import sentence
 
 if TYPE_CHECKING:
@@ -86,7 +86,10 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={
 
 def envelope_of(data: bytes) -> Envelope:
     """Raises ``ValueError`` for what is no envelope as this program writes it."""
-    found = msgspec.json.decode(data, type=Envelope)
+    try:
+        found = msgspec.json.decode(data, type=Envelope)
+    except NOT_DECODED:
+        raise ValueError from None
     if json_bytes(found) != data or len(found.signatures) != 1 or {*found.signatures[0]} != {"keyid", "sig"}:
         raise ValueError
     return found

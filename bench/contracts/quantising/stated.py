@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from bench.contracts.quantising.lineage import Lineage, LineageStep, Sidecar
 from bench.errors import InputError
-from bench.reading import is_file, read_bytes
+from bench.reading import NOT_DECODED, is_file, read_bytes
 
 LINEAGE_KEY = "ondevice_bench.lineage"
 """Of the metadata of an ONNX file, and of the runtime information of an OpenVINO IR."""
@@ -28,7 +28,7 @@ def stated_steps(text: str | bytes) -> tuple[LineageStep, ...]:
         return ()
     try:
         steps = msgspec.json.decode(text, type=tuple[LineageStep, ...])
-    except (msgspec.DecodeError, ValueError, RecursionError):
+    except NOT_DECODED:
         return ()
     return steps if len(steps) <= MOST_STEPS else ()
 
@@ -57,7 +57,7 @@ def _beside(model: Path) -> Sidecar | None:
         return None
     try:
         found = msgspec.json.decode(read_bytes(path, MOST_LINEAGE_BYTES), type=Sidecar)
-    except (InputError, msgspec.DecodeError, ValueError, RecursionError):
+    except (InputError, *NOT_DECODED):
         return None
     return found if len(found.lineage) <= MOST_STEPS else None
 

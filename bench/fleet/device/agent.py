@@ -16,6 +16,7 @@ from bench.fleet.device.child import Child
 from bench.fleet.device.spool import Spool
 from bench.fleet.facts import DeviceFacts, DeviceState, Running
 from bench.fleet.orders import Answer, Event, Finished, Order, Refused, Wanted
+from bench.reading import NOT_DECODED
 from bench.words import Sentence, sentence
 
 LINGER_SECONDS = 30.0
@@ -316,7 +317,7 @@ class Agent:
     def _read_kept(self) -> Kept:
         try:
             return msgspec.json.decode((self._folder / STATE).read_bytes(), type=Kept)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *NOT_DECODED):
             return Kept()
 
 

@@ -13,6 +13,7 @@ from bench.fleet.device.carrying import Said
 from bench.fleet.device.spool import LOG
 from bench.process import trees
 from bench.process.output import log_tail
+from bench.reading import NOT_DECODED
 
 CARRYING = (sys.executable, "-P", "-m", "bench.fleet.device.carrying")
 
@@ -62,7 +63,7 @@ class Child:
             for line in process.stdout:
                 try:
                     self._said(msgspec.json.decode(line, type=Said))
-                except msgspec.MsgspecError:
+                except NOT_DECODED:
                     continue
             status = process.wait()
             trees.end(process)  # what it started, if anything is left

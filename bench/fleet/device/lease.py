@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.errors import InputError
+from bench.reading import NOT_DECODED
 from bench.scratch import TAKEN, lock
 from bench.words import sentence
 
@@ -66,5 +67,5 @@ def _holder(told: Path) -> str:
     try:
         facts = json.loads(told.read_text(encoding="utf-8")[:4096])
         return ", ".join(f"{name} {value}" for name, value in facts.items())
-    except (OSError, ValueError, AttributeError):
+    except (OSError, *NOT_DECODED, AttributeError):
         return "?"

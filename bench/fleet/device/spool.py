@@ -16,6 +16,7 @@ from bench.bundle.names import colliding, wrong_name
 from bench.digest import sha256_of_file
 from bench.fleet.device.artifacts import Artifacts, WrongFile
 from bench.fleet.orders import ID_DIGITS, Finished, Order, ResultFile
+from bench.reading import NOT_DECODED
 from bench.words import sentence
 
 ORDER, FILES, RECORDS, RESULT, LOG = "order.json", "files", "records", "result.json", "log.txt"
@@ -78,7 +79,7 @@ class Spool:
         """What came of an order that ended here and was not acknowledged."""
         try:
             return msgspec.json.decode((self.folder_of(order_id) / RESULT).read_bytes(), type=Finished)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *NOT_DECODED):
             return None
 
     def read(self, order_id: str, name: str, offset: int, most_bytes: int) -> bytes:

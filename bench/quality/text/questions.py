@@ -16,7 +16,7 @@ from bench.contracts import DecoderSpec, Tokenizer
 from bench.errors import InputError
 from bench.inputs.prompts import Prompt, check_ids, encoded
 from bench.quality.text.samples import Item
-from bench.reading import lines_of, read_text
+from bench.reading import NOT_DECODED, lines_of, read_text
 from bench.record.text import TokenizerUsed
 from bench.words import Sentence, sentence
 
@@ -59,7 +59,7 @@ def holds_questions(file: Path) -> bool:
     first = next((line for _, line in lines_of(read_text(file, name=file.name))), "")
     try:
         found = msgspec.json.decode(first.encode())
-    except (msgspec.DecodeError, ValueError, RecursionError):
+    except NOT_DECODED:
         return False
     return isinstance(found, dict) and "choices" in found
 
@@ -73,7 +73,7 @@ def _numbered(file: Path) -> Iterator[tuple[int, Question]]:
     for number, line in lines_of(read_text(file, name=file.name)):
         try:
             question = msgspec.json.decode(line.encode(), type=Question)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        except NOT_DECODED as error:
             wrong: Sentence | str | None = str(error)[:200]
         else:
             wrong = question.wrong()

@@ -97,7 +97,7 @@ def read_reproduction(path: Path) -> Reproduction:
     file = path / REPRODUCTION if reading.is_folder(path) else path
     try:
         return msgspec.json.decode(reading.read_bytes(file, MOST_BYTES), type=Reproduction)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except reading.NOT_DECODED as error:
         raise InputError(sentence("submission.field_wrong", file=file, error=str(error))) from None
 
 

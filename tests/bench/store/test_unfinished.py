@@ -1,9 +1,12 @@
 """What a killed suite had measured becomes records, whole ones only; what a living suite keeps is left alone."""
 
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,11 +14,12 @@ import pytest
 
 from bench.comparison.folders import compare_folders
 from bench.errors import InputError
+from bench.minutes.files import MinuteFiles
 from bench.record.record import RecordedRun
 from bench.scratch import OWNER
 from bench.store.records import WRITING, load, load_records, save, write_atomically
 from bench.store.submissions import read
-from bench.store.unfinished import UNFINISHED, recover, unfinished
+from bench.store.unfinished import MINUTES, UNFINISHED, recover, unfinished
 from bench.testing.records import fake_run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks are POSIX")
@@ -144,6 +148,48 @@ def test_a_folder_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None
     """Before anything is measured."""
     with pytest.raises(InputError, match="cannot be written"), unfinished(tmp_path / "gone"):
         pass
+
+
+def with_minute(out: Path, run: RecordedRun, **arrays: Any) -> Path:
+    """The folder of a killed process that was in the second repeat of ``run``, with one minute of it."""
+    left = abandoned(out, run)
+    repeat = msgspec.structs.replace(run.record.repeats[0], samples=None)
+    MinuteFiles(left / "r" / MINUTES).keep(arrays, repeat, b"{}")
+    return left / "r" / MINUTES
+
+
+def test_the_minutes_of_a_repeat_are_recovered(tmp_path: Path) -> None:
+    """As a repeat more."""
+    with_minute(tmp_path, after(1), latency_ns=np.full(20, 1_000_000))
+    assert ["r"] == [record.record_id for record in recover(tmp_path)]
+    assert {"r": 2} == repeats_in(tmp_path)
+
+
+def pipe(minutes: Path) -> None:
+    (minutes / "state.json").unlink()
+    os.mkfifo(minutes / "state.json")
+
+
+DAMAGED: dict[str, Callable[[Path], object]] = {
+    "an empty state": lambda minutes: (minutes / "state.json").write_bytes(b""),
+    "a state of brackets": lambda minutes: (minutes / "state.json").write_bytes(b'{"a":' + b"[" * 3000),
+    "a pipe": pipe,
+    "empty samples": lambda minutes: (minutes / "000000.npz").write_bytes(b""),
+    "half of the samples": lambda minutes: (minutes / "000000.npz").write_bytes(
+        (minutes / "000000.npz").read_bytes()[:99]
+    ),
+    "samples that are not there": lambda minutes: (minutes / "000000.npz").unlink(),
+    "samples of another kind": lambda minutes: np.savez(minutes / "000000.npz", start_ns=np.arange(3)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_damaged_minutes_cost_their_repeat_alone(tmp_path: Path, damage: str) -> None:
+    """As a power failure leaves them, or a stranger: the repeats before are recovered, and nothing waits."""
+    DAMAGED[damage](with_minute(tmp_path, after(1), latency_ns=np.full(20, 1_000_000)))
+    assert ["r"] == [record.record_id for record in recover(tmp_path)]
+    assert {"r": 1} == repeats_in(tmp_path)
+    assert ["r"] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_set_aside_repeats_count(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def csv_of(points: Sequence[Point]) -> bytes:
     levels = [f"{name}{part}" for name in metrics for part in ("", ".mean", ".deviation", ".processes")]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*LEAD, *levels, *(f"version.{name}" for name in versions), *conditions])
+    writer.writerow(map(_cell, [*LEAD, *levels, *(f"version.{name}" for name in versions), *conditions]))
     for point in points:
         cells: list[Any] = [_lead(point)[name] for name in LEAD]
         for name in metrics:

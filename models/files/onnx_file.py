@@ -113,7 +113,7 @@ def _load(path: Path) -> "onnx.ModelProto":
     from google.protobuf.message import DecodeError
 
     from bench.models.files.opening import DAMAGED, not_a_file_of
-    from bench.models.onnx.order import sort_nodes
+    from bench.models.onnx.order import check_functions, sort_nodes
 
     try:
         model = onnx.load_model(path, format="protobuf", load_external_data=False)
@@ -122,6 +122,7 @@ def _load(path: Path) -> "onnx.ModelProto":
     _check_whole(path, model)
     _name_one_domain(model)
     sort_nodes(path.name, model.graph)
+    check_functions(path.name, model.functions)
     return model
 
 

@@ -1,12 +1,12 @@
 """The order of an ONNX graph's nodes. The format wants each node after those that it reads from; exporters do not all
 keep to it, and runtimes sort the main graph themselves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from bench.errors import InputError
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import onnx
@@ -35,6 +35,13 @@ def sort_nodes(file: str, graph: "onnx.GraphProto") -> None:
     for node in graph.node:
         for branch in branches(node):
             _check_branch(file, node, branch, made)
+
+
+def check_functions(file: str, functions: "Iterable[onnx.FunctionProto]") -> None:
+    """Raises ``InputError`` naming ``file`` for nodes in the wrong order inside a function: runtimes read it as it
+    is."""
+    for function in functions:
+        _check_nodes(file, sentence("model.function", name=function.name), function.node, {"", *function.input})
 
 
 def reads(node: "onnx.NodeProto") -> set[str]:
@@ -96,18 +103,15 @@ def _stuck(file: str, graph: "onnx.GraphProto", missing: list[set[str]]) -> Inpu
 
 
 def _check_branch(file: str, owner: "onnx.NodeProto", branch: "onnx.GraphProto", outer: set[str]) -> None:
-    made = outer | _given(branch)
-    for node in branch.node:
+    _check_nodes(file, f"{owner.op_type} {owner.name or owner.output[0]}", branch.node, outer | _given(branch))
+
+
+def _check_nodes(file: str, inside: Sentence | str, nodes: "Iterable[onnx.NodeProto]", made: set[str]) -> None:
+    """``inside``: what holds the nodes. ``made``: what they may read from the beginning; it grows."""
+    for node in nodes:
         for name in sorted(reads(node) - made):
             raise InputError(
-                sentence(
-                    "model.read_before_produced",
-                    file=file,
-                    op_type=owner.op_type,
-                    owner=owner.name or owner.output[0],
-                    inner_op_type=node.op_type,
-                    name=name,
-                ),
+                sentence("model.read_before_produced", file=file, inside=inside, inner_op_type=node.op_type, name=name),
                 UNSORTED,
             )
         made.update(node.output)

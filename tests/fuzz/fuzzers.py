@@ -24,6 +24,7 @@ import numpy as np
 from judged_runs import steady
 from mutations import damaged_arrays, damaged_bytes, damaged_json, damaged_text
 from report_runs import offline, text, vision
+from sent_files import SENT, SentFiles
 
 from bench.analysis.verdict.judge import judge
 from bench.cli.asked import numbers
@@ -236,9 +237,6 @@ class Texts:
         load(Path(name)) if rng.random() < 0.5 else compare_folders(Path(name), [Path(name)])
 
 
-# --------------------------------------------------------------------------------------------- bytes that are read
-
-
 class Files:
     """Inputs, pictures, models, and what a worker says."""
 
@@ -337,6 +335,7 @@ FUZZERS: dict[str, tuple[type, str, float]] = {
     "pictures": (Files, "pictures", 1.0),
     "models": (Files, "models", 1.0),
     "worker events": (Files, "events", 1.0),
+    **{name: (SentFiles, method, 1.0) for name, method in SENT.items()},
 }
 """Name -> what makes it, its method, and its fraction of the inputs."""
 

@@ -60,6 +60,8 @@ def test_no_cell_is_a_formula_or_breaks_its_line() -> None:
     (row,) = rows(csv_of([replace(ONE, series=series, record_id="-1")]))
     assert ("'=cmd()", "'＝x", "a b [2J", "'-1") == (row["model"], row["target"], row["machine"], row["record_id"])
     assert csv_of([replace(ONE, series=series)]).count(b"\n") == 2
+    titled = csv_of([replace(ONE, versions={"runtime x\r=cmd()": "1"}, conditions={"=cmd()": 1.0})])
+    assert (titled.count(b"\r"), titled.count(b",'=cmd()")) == (0, 1)
 
 
 def test_json_lines_come_back_as_the_points() -> None:

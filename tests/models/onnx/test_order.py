@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from bench.errors import InputError
-from bench.models.onnx.order import sort_nodes
+from bench.models.onnx.order import check_functions, sort_nodes
 
 FLOAT = TensorProto.FLOAT
 
@@ -90,3 +90,13 @@ def test_what_no_order_mends_is_refused(nodes: Callable[[], list[onnx.NodeProto]
     with pytest.raises(InputError) as refused:
         sort_nodes("m.onnx", graph(nodes()))
     assert said == refused.value.message
+
+
+def test_a_function_in_the_wrong_order_is_refused() -> None:
+    """Runtimes read its nodes as they are."""
+    nodes = [helper.make_node("Relu", ["t"], ["c"]), helper.make_node("Neg", ["a"], ["t"])]
+    opset = [helper.make_opsetid("", 17)]
+    check_functions("m.onnx", [helper.make_function("my", "Two", ["a"], ["c"], nodes[::-1], opset)])
+    with pytest.raises(InputError) as refused:
+        check_functions("m.onnx", [helper.make_function("my", "Two", ["a"], ["c"], nodes, opset)])
+    assert "m.onnx: inside the function Two, Relu reads 't' before it is produced" == refused.value.message

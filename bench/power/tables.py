@@ -70,9 +70,13 @@ class Table(Struct, frozen=True):
         return tuple(seen_so_far)
 
 
+HANGUL = re.compile(rb"(?:[\xb0-\xc8][\xa1-\xfe]){2}")
+"""Two syllables in a row as a Korean Windows writes them (cp949); in cp1252 four signs above ASCII, as in no word."""
+
+
 def text_of(path: Path) -> str:
-    """UTF-8, UTF-16 with a mark, or else cp1252, in which every byte means something. Raises ``InputError`` for a file
-    that is no text."""
+    """UTF-8, UTF-16 with a mark, cp949 if there is Korean in it, or else cp1252, in which every byte means something.
+    Raises ``InputError`` for a file that is no text."""
     data = read_bytes(path, MOST_LOG_BYTES)
     head = data[:HEAD_BYTES]
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -82,7 +86,7 @@ def text_of(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
+        return data.decode("cp949" if HANGUL.search(data) else "cp1252", "replace")
 
 
 def table_of(path: Path, text: str) -> Table:

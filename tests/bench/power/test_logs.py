@@ -98,6 +98,14 @@ def test_hwinfo_as_a_german_writes_it(tmp_path: Path, encoding: str) -> None:
     assert watts_of(read_log(path, channel="GPU Power [W]")) == [3.0, 3.0]
 
 
+@pytest.mark.parametrize("encoding", ["cp949", "utf-8", "utf-16"])
+def test_a_table_as_a_korean_writes_it(tmp_path: Path, encoding: str) -> None:
+    """Names of columns in Hangul, found by their names."""
+    path = written(tmp_path, "전력.csv", "시각 [s],소비 전력 [mW],온도 [°C]\n0,500,40\n2,1500,41\n", encoding)
+    log = read_log(path, parse_mapping("time=시각 [s],power=소비 전력 [mW]"))
+    assert (seconds_of(log), watts_of(log)) == ([0.0, 2.0], [0.5, 1.5])
+
+
 @pytest.mark.parametrize(
     ("head", "rows", "mapping"),
     [

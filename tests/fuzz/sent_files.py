@@ -94,7 +94,9 @@ class SentFiles:
         tiny = replace(CONFIGS["llama"], layers=1, dim=32, hidden=32, vocab=16)
         self._gguf = made_gguf(folder, config=tiny).path.read_bytes()
         weights = ("w", (2, 4), "INT8", bytes(8))
-        self._tflite = one_operator("FULLY_CONNECTED", [("x", (1, 4), "", b""), weights, ("y", (1, 2), "", b"")])
+        self._tflite = one_operator(
+            "FULLY_CONNECTED", [("x", (1, 4), "INT8", b""), weights, ("y", (1, 2), "INT8", b"")]
+        )
         self._tracks = [file.read_text(encoding="utf-8") for file in TRACKS.glob("*.toml")]
 
     def _file(self, texts: Mapping[str, str], rng: Random) -> Path:

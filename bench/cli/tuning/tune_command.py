@@ -113,11 +113,13 @@ def _has_not_ended(data: Path) -> bool:
     """Whether a search was killed before it wrote its result, or interrupted."""
     import msgspec
 
+    from bench.reading import NOT_DECODED
+
     try:
         return msgspec.json.decode(data.read_bytes(), type=dict[str, Any]).get("end") == "interrupted"
     except FileNotFoundError:
         return True
-    except (OSError, ValueError):
+    except (OSError, *NOT_DECODED):
         return False
 
 

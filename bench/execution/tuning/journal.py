@@ -21,7 +21,7 @@ from bench.execution.tuning.heats import Process
 from bench.execution.tuning.opening import Opened
 from bench.execution.tuning.question import Asked
 from bench.passes.evidence import known
-from bench.reading import exists, read_bytes
+from bench.reading import NOT_DECODED, exists, read_bytes
 from bench.record.record import Failure
 from bench.tuning.result import Confirmation
 from bench.words import sentence
@@ -140,7 +140,7 @@ def journal_in(folder: Path) -> Journal:
     whole = data[: data.rfind(b"\n") + 1]
     try:
         lines = tuple(msgspec.json.decode(line, type=AnyLine) for line in whole.splitlines())
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except NOT_DECODED:
         raise InputError(sentence("tune.journal_unfit", file=path), sentence("tune.exists.remedy")) from None
     return Journal(path, lines, len(whole))
 

@@ -93,9 +93,17 @@ def _kind(node: Any) -> str:
     return str(info["layerType"].value) if "layerType" in info else str(node.get_type_name())
 
 
+FLOATS = frozenset({"bfloat16", "float16", "float32", "float64"})
+BODIES = frozenset({"If", "Loop", "TensorIterator"})
+
+
 def precision(nodes: Iterable[ExecutedNode], hint: str) -> str:
-    """What convolutions and matrix products compute in, most frequent first (``bfloat16+int8``); else ``hint``."""
-    return precisions(nodes).name or numpy_name(hint)
+    """What convolutions and matrix products compute in, most frequent first (``bfloat16+int8``); without them the one
+    floating point that the nodes compute in; else ``hint``, as where bodies of loops are not shown."""
+    nodes = tuple(nodes)
+    own = {numpy_name(node.precision) for node in nodes}.intersection(FLOATS)
+    shown = len(own) == 1 and not any(node.op in BODIES for node in nodes)
+    return precisions(nodes).name or (own.pop() if shown else numpy_name(hint))
 
 
 CACHE_BITS = {"u4": 4, "i4": 4, "u8": 8, "i8": 8, "f16": 16, "bf16": 16, "f32": 32}

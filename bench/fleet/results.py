@@ -5,6 +5,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from bench.fleet.client.planning import WHERE
 from bench.fleet.ledger import DONE, LEDGER, Line, read_ledger
 from bench.plugins import discover, load
 from bench.racks.matrix import Ordered, rack_of
@@ -83,14 +84,15 @@ def _not_done(known: Mapping[str, _Known], here: Collection[str], refused: Itera
             yield Gap(state=STATES[last.kind], code=last.code, reason=last.reason, remedy=last.remedy, **texts)
 
 
-def _left_out(lines: Iterable[Line], known: Iterable[_Known]) -> Iterator[Gap]:
-    """A gap for all that no order was made of. What a later plan ordered, when a device was back, is none."""
+def _left_out(lines: Iterable[Line], known: Collection[_Known]) -> Iterator[Gap]:
+    """A gap for all that no order was made of. What a later plan ordered, when a device was back, is none, and neither
+    is a device that ``--where`` did not choose, unless it chose none."""
     ordered = {(one.plan.device, one.plan.model, one.plan.target, one.plan.scenario) for one in known}
     devices = {device for device, *_ in ordered if device}
     targets = {(device, target) for device, _, target, _ in ordered}
     seen: set[tuple[str, ...]] = set()
     for line in lines:
-        if line.kind != "left_out":
+        if line.kind != "left_out" or (line.code == WHERE and known):
             continue
         place = (line.device, line.model, line.target, line.scenario)
         if line.model:

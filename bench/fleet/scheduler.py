@@ -78,7 +78,7 @@ async def serve_scheduler(party: Party, host: str, port: int, began: Callable[[s
             await scheduler
         except (OSError, ValueError, RuntimeError) as error:
             raise InputError(
-                sentence("fleet.cannot_listen", host=host, port=port, reason=str(error)),
+                sentence("fleet.cannot_listen", host=host, port=port, reason=str(error.__cause__ or error)),
                 sentence("fleet.cannot_listen.remedy"),
             ) from None
         try:

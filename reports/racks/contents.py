@@ -243,16 +243,23 @@ def _place(record: Record) -> str:
     return say("rack.place", device=units.clean(record.device) or say("rack.no_device"), target=record.plan.target.id)
 
 
+def _named(rack: Rack) -> Iterator[tuple[str, Record]]:
+    """Each run's record with the name of its model, as the matrix has it."""
+    for row in rack.rows:
+        for entries in row.entries.values():
+            yield from ((row.model, one.run.record) for one in entries)
+
+
 def _doubted(rack: Rack) -> Table:
     """The runs whose figures must not be used, or that have none."""
     rows = tuple(
         (
-            Cell(units.clean(record.plan.model.id)),
+            Cell(units.clean(model)),
             Cell(_place(record)),
             Cell(say(f"report.status.{status(record)}"), status(record)),
             Cell(_why(record), notes=tuple(_remedies(record))),
         )
-        for record in (one.run.record for one in rack.entries)
+        for model, record in _named(rack)
         if _kind(record) != "valid"
     )
     return Table(say("rack.doubted"), _heads("model", "device", "verdict", "reason"), rows, say("rack.doubted.note"))

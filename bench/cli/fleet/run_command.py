@@ -107,14 +107,15 @@ def show_plan(asked: "Asked", address: str, party: "Party", as_json: bool) -> in
     from bench.cli.fleet.shown import print_plan
     from bench.fleet.client.dask_rack import DaskRack
     from bench.fleet.client.planning import FleetPlan
+    from bench.fleet.client.rack import Asked as Device
     from bench.fleet.client.running import planned
 
-    async def ask() -> FleetPlan:
+    async def ask() -> tuple[FleetPlan, list[Device]]:
         async with DaskRack(address, party) as rack:
-            return (await planned(rack, asked))[0]
+            return await planned(rack, asked)
 
-    plan = asyncio.run(ask())
-    print_plan(plan, as_json)
+    plan, devices = asyncio.run(ask())
+    print_plan(plan, devices, as_json)
     return 0 if plan.orders else NOTHING_MEASURED
 
 
@@ -161,7 +162,7 @@ def shown(outcome: "Outcome", folder: Path, catalog: "Catalog", as_json: bool) -
     elif recorded:
         click.echo(fitted(load(catalog.find("reports", "terminal"))).render(recorded).decode(), nl=False)
         click.echo("\n" + say("cli.fleet.run.records", folder=clean(str(folder)), page=clean(str(page))))
-    print_left_out(outcome.plan)
+    print_left_out(outcome.plan, chosen_only=True)
     print_failed(outcome)
     if not recorded:
         return NOTHING_MEASURED

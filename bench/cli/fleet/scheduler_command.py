@@ -7,7 +7,7 @@ import click
 from bench.cli.fleet.asked import FleetCommand, insecure_option, keys_option, warn_insecure
 from bench.cli.help import INTEGER, option
 from bench.cli.language import lang_option
-from bench.words import say
+from bench.words import say, sentence
 
 
 @click.command("scheduler", cls=FleetCommand, help="cli.help.fleet.scheduler", epilog="cli.epilog.fleet.scheduler")
@@ -20,9 +20,12 @@ def command(keys: Path | None, insecure: bool, host: str, port: int) -> int:
     """``odb fleet scheduler``."""
     import asyncio
 
+    from bench.errors import InputError
     from bench.fleet.scheduler import serve_scheduler
     from bench.fleet.security import party_of
 
+    if not 0 <= port < 1 << 16:
+        raise InputError(sentence("cli.fleet.scheduler.port", port=port))
     party = party_of(keys, "scheduler", insecure)
     warn_insecure(insecure)
     asyncio.run(serve_scheduler(party, host, port, began))

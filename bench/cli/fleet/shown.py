@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 MOST_NAMES = 3
 
 
-def print_plan(plan: "FleetPlan", as_json: bool) -> None:
-    """The orders with their devices, then what is left out and why."""
+def print_plan(plan: "FleetPlan", devices: "Sequence[Asked]", as_json: bool) -> None:
+    """The orders with their devices, then what is left out and why, and which of the devices are in quarantine."""
     from rich.table import Table
 
     if as_json:
         with speaking("en"):
             rows = [_order(one) for one in plan.orders]
             gaps = [_left_out(one) for one in plan.left_out]
-        echo_json({"orders": rows, "left_out": gaps})
+            held = {one.facts.name: str(one.state.quarantined) for one in devices if one.state.quarantined}
+        echo_json({"orders": rows, "left_out": gaps, "quarantined": held})
         return
     names = ("device", "model", "target", "scenario")
     table = Table(*(say(f"cli.column.{name}") for name in names), box=None, pad_edge=False)
@@ -36,14 +37,28 @@ def print_plan(plan: "FleetPlan", as_json: bool) -> None:
     if plan.orders:
         console().print(table)
     print_left_out(plan, err=False)
-    devices = {name for one in plan.orders for name in one.devices}
-    click.echo("\n" + say("cli.fleet.plan", runs=len(plan.orders), devices=len(devices)))
+    chosen = {name for one in plan.orders for name in one.devices}
+    for device in devices:
+        if device.state.quarantined and device.facts.name in chosen:
+            _print_quarantined(device)
+    click.echo("\n" + say("cli.fleet.plan", runs=len(plan.orders), devices=len(chosen)))
 
 
-def print_left_out(plan: "FleetPlan", err: bool = True) -> None:
-    """Each reason once, with the devices and runs that it holds for."""
+def _print_quarantined(one: "Asked") -> None:
+    name = clean(one.facts.name)
+    click.echo(say("cli.fleet.plan.quarantined", device=name, reason=clean(str(one.state.quarantined))))
+    _print_remedy(say("fleet.client.quarantined.remedy", device=name), False)
+
+
+def print_left_out(plan: "FleetPlan", err: bool = True, chosen_only: bool = False) -> None:
+    """Each reason once, with the devices and runs that it holds for. ``chosen_only``: without devices that ``--where``
+    did not choose, unless it chose none."""
+    from bench.fleet.client.planning import WHERE
+
     told: dict[tuple[str, str], list[str]] = {}
     for gap in plan.left_out:
+        if chosen_only and gap.code == WHERE and plan.orders:
+            continue
         what = " ".join(clean(text) for text in (gap.device, gap.model, gap.target, gap.scenario) if text)
         told.setdefault((clean(str(gap.reason)), clean(str(gap.remedy))), []).append(what)
     for (reason, remedy), whats in told.items():
@@ -119,12 +134,13 @@ def print_devices(devices: "Sequence[Asked]", queues: Mapping[str, Sequence[str]
     names = ("device", "labels", "state", "queue")
     table = Table(*(say(f"cli.column.{name}") for name in names), box=None, pad_edge=False)
     for one in devices:
-        labels = " ".join(f"{key}={value}" for key, value in sorted(one.facts.labels.items()) if key in SHOWN_LABELS)
+        labels = " ".join(f"{key}={value}" for key, value in sorted(one.facts.labels.items()) if key not in LONG_LABELS)
         table.add_row(clean(one.facts.name), clean(labels), _doing(one), str(len(waiting(one, queues))))
     console().print(table)
 
 
-SHOWN_LABELS = ("os", "arch", "soc", "npu")
+LONG_LABELS = ("cpu", "machine")
+"""In the JSON only."""
 
 
 def waiting(one: "Asked", queues: Mapping[str, Sequence[str]]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bench.errors import InputError, OdbError
-from bench.fleet.client.rack import Asked, Away, Declined, Holdings
+from bench.fleet.client.rack import Asked, Away, Declined, Garbled, Holdings
 from bench.fleet.device import calls
 from bench.fleet.device.task import carry_out
 from bench.fleet.facts import DeviceFacts, DeviceState
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 60.0
 """How long a device may take to answer a call."""
+ASK_SECONDS = 10.0
+"""How long devices may take to say what they are. One that stands still must not keep the others."""
+ASKED_AT_ONCE = 32
 CONNECT_SECONDS = 10.0
 KNOWN_SECONDS = 1.0
 """How long the scheduler's list of workers is believed."""
@@ -50,10 +53,7 @@ class DaskRack:
         try:
             await self._connected()
         except Away as away:
-            said = {"scheduler": self._scheduler, "reason": str(away.__cause__ or away)}
-            raise InputError(
-                sentence("fleet.client.unreachable", **said), sentence("fleet.client.unreachable.remedy")
-            ) from None
+            raise self._unreachable(away) from None
         return self
 
     async def __aexit__(
@@ -74,22 +74,24 @@ class DaskRack:
             return []
 
     async def ask(self, devices: Sequence[str]) -> tuple[list[Asked], list[str]]:
-        addresses = await self._addresses()
+        try:
+            addresses = await self._addresses()
+        except Away:
+            return [], sorted(devices)
         by_address = {addresses[name]: name for name in devices if name in addresses}
-        before_ns = time.time_ns()
-        told = await self._run(list(by_address), calls.facts)
-        middle_ns = (before_ns + time.time_ns()) // 2
-        states = await self._run(list(by_address), calls.state)
-        found, silent = [], [name for name in devices if name not in addresses]
-        for address, name in by_address.items():
-            facts, state = told.get(address), states.get(address)
-            if not isinstance(facts, bytes) or not isinstance(state, bytes):
-                silent.append(name)
+        told = await self._run_on_all(list(by_address), calls.facts)
+        states = await self._run_on_all(list(told), calls.state)
+        found: dict[str, Asked] = {}
+        for address, (state, _) in states.items():
+            name = by_address[address]
+            try:
+                facts, now = _read(told[address][0], DeviceFacts), _read(state, DeviceState)
+            except Garbled:
                 continue
-            said = msgspec.json.decode(facts, type=DeviceFacts)
-            off_s = (said.utc_ns - middle_ns) / 1e9
-            found.append(Asked(facts=said, state=msgspec.json.decode(state, type=DeviceState), clock_off_s=off_s))
-        return found, sorted(silent)
+            if name == facts.name == now.name:
+                off_s = (facts.utc_ns - told[address][1]) / 1e9
+                found[name] = Asked(facts=facts, state=now, clock_off_s=off_s)
+        return list(found.values()), sorted(set(devices) - set(found))
 
     async def back(self, device: str) -> None:
         while device not in await self.names():
@@ -139,7 +141,10 @@ class DaskRack:
             answered.exception()
 
     async def holdings(self, device: str) -> Holdings:
-        return msgspec.convert(await self._call(device, calls.holdings), Holdings)
+        try:
+            return msgspec.convert(await self._call(device, calls.holdings), Holdings)
+        except msgspec.ValidationError:
+            raise Garbled(device) from None
 
     async def put(self, device: str, sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
         try:
@@ -154,10 +159,14 @@ class DaskRack:
         found = await self._call(device, calls.result, order_id)
         if not found:
             raise Away(device)
-        return msgspec.json.decode(found, type=Finished)
+        finished: Finished = _read(found, Finished)
+        return finished
 
     async def read(self, device: str, order_id: str, name: str, offset: int, most: int) -> bytes:
-        return bytes(await self._call(device, calls.read, order_id, name, offset, most))
+        data = await self._call(device, calls.read, order_id, name, offset, most)
+        if not isinstance(data, bytes) or len(data) > most:
+            raise Garbled(device)
+        return data
 
     async def acknowledge(self, device: str, order_id: str) -> None:
         await self._call(device, calls.acknowledge, order_id)
@@ -169,15 +178,22 @@ class DaskRack:
         await self._call(device, calls.release)
 
     async def queue(self) -> dict[str, list[str]]:
-        """Device -> the orders that the scheduler holds for it, those that are carried out included."""
-        client, addresses = await self._connected(), await self._addresses()
+        """Device -> the orders that the scheduler holds for it, those that are carried out included. Raises
+        ``InputError`` where the scheduler is lost."""
         try:
-            held = await client.run_on_scheduler(_queued)
+            client, addresses = await self._connected(), await self._addresses()
+            held = await asyncio.wait_for(client.run_on_scheduler(_queued), CALL_SECONDS)
+        except Away as away:
+            raise self._unreachable(away) from None
         except Exception as error:
-            raise Away(str(error)) from error
+            raise self._unreachable(error) from None
         return {name: held.get(address, []) for name, address in addresses.items()}
 
     # ------------------------------------------------------------------------------------------- the connection
+
+    def _unreachable(self, error: Exception) -> InputError:
+        said = {"scheduler": self._scheduler, "reason": str(error.__cause__ or error) or type(error).__name__}
+        return InputError(sentence("fleet.client.unreachable", **said), sentence("fleet.client.unreachable.remedy"))
 
     async def _connected(self) -> "Client":
         """The client of Dask, a new one where the last lost its scheduler. Raises ``Away``."""
@@ -237,14 +253,35 @@ class DaskRack:
             raise Away(str(answer)) from answer
         return answer
 
-    async def _run(self, addresses: list[str], call: Callable[..., Any], *given: Any) -> dict[str, Any]:
-        """Each device's answer, or what it raised, by address."""
+    async def _run_on_all(self, addresses: list[str], call: Callable[..., Any]) -> dict[str, tuple[Any, int]]:
+        """What each device that answers in time says, and the middle of the time that it took, in UTC nanoseconds, by
+        address. All are asked at once, and where that takes too long each by itself."""
+        found: dict[str, tuple[Any, int]] = {}
+        some = asyncio.Semaphore(ASKED_AT_ONCE)
+
+        async def ask(*these: str) -> None:
+            async with some:
+                before_ns = time.time_ns()
+                answers = await self._run(list(these), call, seconds=ASK_SECONDS)
+                middle_ns = (before_ns + time.time_ns()) // 2
+                found.update((address, (answer, middle_ns)) for address, answer in answers.items())
+
+        try:
+            await ask(*addresses)
+        except Away:
+            await asyncio.gather(*(ask(address) for address in addresses), return_exceptions=True)
+        return found
+
+    async def _run(
+        self, addresses: list[str], call: Callable[..., Any], *given: Any, seconds: float = CALL_SECONDS
+    ) -> dict[str, Any]:
+        """Each device's answer, or what it raised, by address. Raises ``Away`` where one takes longer."""
         if not addresses:
             return {}
         client = await self._connected()
         try:
             answers: dict[str, Any] = await asyncio.wait_for(
-                client.run(call, *given, workers=addresses, on_error="return"), CALL_SECONDS
+                client.run(call, *given, workers=addresses, on_error="return"), seconds
             )
         except Exception as error:
             raise Away(str(error)) from error
@@ -263,9 +300,7 @@ class DaskRack:
     async def _result_or_answer(self, device: str, order_id: str, answered: "asyncio.Future[bytes]") -> Answer:
         """The run has ended: its result, or why there is none."""
         found = await self._call(device, calls.result, order_id)
-        if found:
-            return msgspec.json.decode(found, type=Finished)
-        return _answer(await answered)
+        return _read(found, Finished) if found else _answer(await answered)
 
 
 async def _answer_of(future: Any) -> bytes:
@@ -296,6 +331,14 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def _answer(data: bytes) -> Answer:
-    answer: Answer = msgspec.json.decode(data, type=Answer)
+def _answer(data: Any) -> Answer:
+    answer: Answer = _read(data, Answer)
     return answer
+
+
+def _read(data: Any, form: Any) -> Any:
+    """What a device said, in that form. Raises ``Garbled``."""
+    try:
+        return msgspec.json.decode(data, type=form)
+    except (msgspec.MsgspecError, TypeError, ValueError):
+        raise Garbled from None

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.fleet.client.planning import FleetOrder, FleetPlan
-from bench.fleet.client.rack import Away, Declined, Rack
-from bench.fleet.client.sending import Sender
+from bench.fleet.client.rack import Away, Declined, Garbled, Rack
+from bench.fleet.client.supplying import supply
 from bench.fleet.client.watching import FleetWatcher
 from bench.fleet.ledger import DONE, UNDER_WAY, Ledger, Line
 from bench.fleet.orders import Answer, Event, Finished, Refused, Wanted
@@ -79,7 +80,7 @@ class Dispatch:
         self._without: dict[str, Line] = {}  # devices that get no orders now, and why
         self._barred: set[str] = set()
         self._news, self._over = asyncio.Event(), asyncio.Event()
-        self._sender, self._sending = Sender(rack, plan.places, self._patience.busy_s), asyncio.Semaphore(AT_ONCE)
+        self._sending = asyncio.Semaphore(AT_ONCE)
         self._error: BaseException | None = None
         self.done_before = 0
         for order in plan.orders:
@@ -242,6 +243,13 @@ class Dispatch:
                 await asyncio.sleep(min(LONGEST_PAUSE_S, self._patience.pause_s * 2**failures))
                 failures = min(failures + 1, 10)
                 await self._until_back(device, away_since + self._patience.grace_s - clock())
+            except Garbled:
+                self._bar(
+                    device,
+                    "garbled",
+                    sentence("fleet.client.garbled", device=device),
+                    sentence("fleet.client.garbled.remedy", device=device),
+                )
 
     async def _until_back(self, device: str, left_s: float) -> None:
         """Wait for the device; after the grace time its orders go to others, and it is waited for all the same."""
@@ -299,7 +307,7 @@ class Dispatch:
                 return answer
             async with self._sending:
                 for sha256 in answer.sha256:
-                    await self._sender.send(device, order, sha256)
+                    await supply(self._rack, self._plan, device, order, sha256, self._patience.busy_s)
         told = sentence("fleet.client.files_do_not_stay", device=device)
         return Refused(order=order.id, device=device, code="wrong_file", reason=told)
 
@@ -307,7 +315,7 @@ class Dispatch:
         if refused.code == "crashed":
             await self._died(device, order, refused.reason, refused.remedy)
         elif refused.code == "quarantined":
-            self._bar(device, refused.reason, refused.remedy)
+            self._bar(device, "quarantined", refused.reason, refused.remedy)
         else:
             self._excluded.setdefault(order.id, set()).add(device)
             if all(one in self._excluded[order.id] for one in order.devices):
@@ -332,37 +340,27 @@ class Dispatch:
         if self._in_a_row[device] >= ATTEMPTS:
             why = sentence("fleet.client.lost_in_a_row", count=ATTEMPTS)
             await self._rack.quarantine(device, why)
-            self._bar(device, why, sentence("fleet.client.quarantined.remedy", device=device))
+            told = sentence("fleet.client.quarantined", device=device, reason=why)
+            self._bar(device, "quarantined", told, sentence("fleet.client.quarantined.remedy", device=device))
 
-    def _bar(self, device: str, reason: Sentence | str, remedy: Sentence | str) -> None:
-        """The device takes no orders, now and later."""
+    def _bar(self, device: str, code: str, reason: Sentence | str, remedy: Sentence | str) -> None:
+        """The device gets no orders, now and later."""
         self._barred.add(device)
         self._watcher.barred(device, reason)
-        told = sentence("fleet.client.quarantined", device=device, reason=reason)
-        self._without_orders(device, Line(kind="refused", code="quarantined", reason=told, remedy=remedy))
+        self._without_orders(device, Line(kind="refused", code=code, reason=reason, remedy=remedy))
 
     async def _fetch(self, device: str, order: FleetOrder, finished: Finished) -> None:
-        """Take the result, unless it is here, or on its way here: what another device has carried out meanwhile is left
-        where it is."""
+        """Bring the record here, prove that it is whole, write that down, and let the device forget it. What another
+        device has carried out meanwhile is left where it is."""
         if order.id not in self._open or order.id in self._fetching:
             return
         self._fetching.add(order.id)
         try:
-            await self._bring(device, order, finished)
-        finally:  # what was cut off on its way is fetched again
+            place = await self._kept(device, order, finished)
+        finally:  # a device that went away meanwhile is asked again
             self._fetching.discard(order.id)
-
-    async def _bring(self, device: str, order: FleetOrder, finished: Finished) -> None:
-        """Bring the record here, prove that it is whole, write that down, and let the device forget it."""
-        for attempt in range(ATTEMPTS):
-            try:
-                place = await self._keep(finished, partial(self._rack.read, device, order.id))
-                break
-            except Unverified as problem:
-                if attempt == ATTEMPTS - 1:
-                    why = Refused(order=order.id, device=device, code="unverified", reason=problem.reason)
-                    self._give_up(order, "refused", device, why)
-                    return
+        if place is None:
+            return
         self._in_a_row[device] = 0
         self._ledger.add(Line(kind="fetched", order=order.id, device=device, record=place.name))
         self._watcher.fetched(order, device, place)
@@ -371,6 +369,21 @@ class Dispatch:
             self._ledger.add(Line(kind="acknowledged", order=order.id, device=device))
         finally:  # what was fetched is done, whether or not the device hears of it now
             self._settle(order)
+
+    async def _kept(self, device: str, order: FleetOrder, finished: Finished) -> Path | None:
+        """Where the record is; ``None`` where it never arrived whole, and the order is given up."""
+        named = replace(finished, order=order.id, device=device)  # whatever it says it is
+        problem: Unverified | None = None
+        for _ in range(ATTEMPTS):
+            try:
+                return await self._keep(named, partial(self._rack.read, device, order.id))
+            except Unverified as error:
+                problem = error
+        reason = "" if problem is None else problem.reason
+        remedy = sentence("fleet.client.unverified.remedy", device=device)
+        why = Refused(order=order.id, device=device, code="unverified", reason=reason, remedy=remedy)
+        self._give_up(order, "refused", device, why)
+        return None
 
 
 def _failed(kind: Literal["refused", "lost"], order: FleetOrder, device: str, why: Line | Refused) -> Line:

@@ -5,11 +5,12 @@ import hashlib
 import threading
 from pathlib import Path
 
-from bench.bundle.names import wrong_name
+from bench.bundle.names import colliding, wrong_name
 from bench.errors import InputError
 from bench.fleet.client.dispatch import Read, Unverified
 from bench.fleet.client.rack import CHUNK_BYTES
 from bench.fleet.orders import Finished, ResultFile
+from bench.record.runner import FleetDevice
 from bench.store.records import load, staging
 from bench.words import sentence
 
@@ -29,22 +30,22 @@ class Keeper:
         cannot be written here."""
         folder = _record_folder(finished)
         files = {file.name: await _fetched(file, read) for file in finished.files}
-        return await asyncio.to_thread(self._placed, folder, files)
+        return await asyncio.to_thread(self._placed, finished, folder, files)
 
-    def _placed(self, folder: str, files: dict[str, bytes]) -> Path:
+    def _placed(self, finished: Finished, folder: str, files: dict[str, bytes]) -> Path:
         final = self._out / folder
         with self._placing:
             if _same(final, self._out, files):  # a client was killed before it could write that down
                 return final
             if final.exists():
-                raise InputError(sentence("store.exists_already_records_never_overwritten", final=final))
+                raise Unverified(sentence("store.exists_already_records_never_overwritten", final=final))
             try:
                 with staging(self._out) as staged:
                     for name, data in files.items():
                         place = staged / name
                         place.parent.mkdir(parents=True, exist_ok=True)
                         place.write_bytes(data)
-                    _verify(staged / folder)
+                    _verify(staged / folder, finished)
                     (staged / folder).rename(final)
             except OSError as error:
                 raise InputError(
@@ -60,9 +61,13 @@ def _record_folder(finished: Finished) -> str:
         wrong = wrong_name(file.name)
         if wrong is not None:
             raise Unverified(wrong)
+    if (pair := colliding(file.name for file in finished.files)) is not None:
+        raise Unverified(sentence("fleet.names_collide", name=pair[0]))
+    if sum(max(0, file.size_bytes) for file in finished.files) > MOST_RESULT_BYTES:
+        raise Unverified(sentence("fleet.client.too_large", most_bytes=MOST_RESULT_BYTES))
     tops = {file.name.partition("/")[0] for file in finished.files if "/" in file.name}
     plain = [file.name for file in finished.files if "/" not in file.name]
-    if len(tops) != 1 or plain or sum(file.size_bytes for file in finished.files) > MOST_RESULT_BYTES:
+    if len(tops) != 1 or plain:
         raise Unverified(sentence("fleet.client.no_single_record", count=len(tops)))
     return tops.pop()
 
@@ -80,12 +85,15 @@ async def _fetched(file: ResultFile, read: Read) -> bytes:
     return bytes(data)
 
 
-def _verify(folder: Path) -> None:
-    """Raises ``Unverified`` for a record whose seal, samples or figures do not hold."""
+def _verify(folder: Path, finished: Finished) -> None:
+    """Raises ``Unverified`` for a record whose seal, samples or figures do not hold, and for that of another order or
+    device."""
     try:
-        load(folder)
+        record = load(folder).record
     except InputError as error:
         raise Unverified(error.sentence) from error
+    if record.fleet != FleetDevice(finished.device, finished.order) or record.record_id != folder.name:
+        raise Unverified(sentence("fleet.client.record_of_another", folder=folder.name))
 
 
 def _same(final: Path, out: Path, files: dict[str, bytes]) -> bool:

@@ -29,6 +29,10 @@ CLOCK_OFF_S = 60.0
 """A device whose clock differs by more gets no orders: the times of its records would be wrong."""
 
 
+WHERE = "where"
+"""Why a device is left out that ``--where`` did not choose."""
+
+
 class Packed(Struct, frozen=True, kw_only=True):
     """A model of the suite, ready to be sent; or why it is not. ``with_code``: the same with the plugin files that it
     and the scenarios need, for a device that takes code; ``None``: there are none."""
@@ -163,9 +167,7 @@ def _unfit(facts: DeviceFacts, asked: Asked, clock_off_s: float) -> LeftOut | No
     """Why the device gets no order at all."""
     lacks = what_it_lacks(facts, asked.where)
     if lacks is not None:
-        return LeftOut(
-            device=facts.name, code="where", reason=lacks, remedy=sentence("fleet.client.lacks_label.remedy")
-        )
+        return LeftOut(device=facts.name, code=WHERE, reason=lacks, remedy=sentence("fleet.client.lacks_label.remedy"))
     for name, parts in SAME_VERSIONS.items():
         here, there = (".".join(one.get(name, "").split(".")[:parts]) for one in (asked.versions, facts.versions))
         if here and there and here != there:

@@ -1,6 +1,6 @@
 """The devices of a fleet as the client reaches them: a narrow boundary, so that dispatch knows no transport.
 
-``bench.fleet.dask_rack`` reaches them over Dask; tests have a rack in memory.
+``bench.fleet.client.dask_rack`` reaches them over Dask; tests have a rack in memory.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -18,6 +18,10 @@ CHUNK_BYTES = 8 << 20
 
 class Away(Exception):
     """The device, or the scheduler on the way to it, cannot be reached now. What runs there goes on."""
+
+
+class Garbled(Exception):
+    """What the device answers is in no form that this version knows."""
 
 
 class Declined(Exception):
@@ -44,7 +48,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class Rack(Protocol):
-    """Every method that is about a device raises ``Away``."""
+    """Every method that is about a device raises ``Away``, and ``Garbled`` where it reads an answer."""
 
     def listen(self, told: Callable[[Event], None]) -> None:
         """Call ``told`` with every event of a device from now on."""
@@ -54,7 +58,8 @@ class Rack(Protocol):
         ...
 
     async def ask(self, devices: Sequence[str]) -> tuple[list[Asked], list[str]]:
-        """What the devices say of themselves, and the names of those that did not answer. Never raises ``Away``."""
+        """What the devices say of themselves, and the names of those that did not answer, or not as themselves. Never
+        raises."""
         ...
 
     async def back(self, device: str) -> None:

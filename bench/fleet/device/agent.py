@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -311,8 +312,9 @@ class Agent:
             return
         self._kept = kept
         staged = self._folder / f".{STATE}"
-        staged.write_bytes(msgspec.json.encode(kept))
-        staged.replace(self._folder / STATE)
+        with suppress(OSError):  # on a full disk it holds until the agent ends
+            staged.write_bytes(msgspec.json.encode(kept))
+            staged.replace(self._folder / STATE)
 
     def _read_kept(self) -> Kept:
         try:

@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
+from bench.errors import InputError
 from bench.fleet.device.agent import here
-from bench.words import Sentence
+from bench.words import Sentence, sentence
 
 MOST_BYTES = 8 << 20
 """Of one call."""
@@ -43,7 +44,13 @@ def put(sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
     """Take a part of a file, of at most ``MOST_BYTES``. Returns how many of its bytes are here: the next part is wanted
     from there. ``None``: a run is timed, and nothing was taken; ask again later."""
     agent = here()
-    return None if agent.is_timing else agent.artifacts.put(sha256, size_bytes, offset, data)
+    if agent.is_timing:
+        return None
+    try:
+        return agent.artifacts.put(sha256, size_bytes, offset, data)
+    except OSError as error:
+        strerror = error.strerror or str(error)
+        raise InputError(sentence("store.not_written", path=agent.artifacts.folder, strerror=strerror)) from None
 
 
 def result(order_id: str) -> bytes:

@@ -87,9 +87,12 @@ def test_status_and_quarantine(rack: ProcessRack, tmp_path: Path, capsys: pytest
     assert ["chip:npu"] == devices["gateway"]["targets"]
     suite = tmp_path / "suite.toml"
     suite.write_text(SUITE)
-    where = ("--where", "device=notebook")
-    assert 3 == asked(rack, "run", str(suite), *where, "-o", str(tmp_path / "out"), "--plugin", str(MODEL), "--json")
-    assert ["quarantined"] == [one["code"] for one in json.loads(capsys.readouterr().out)["failed"]]
+    given = ("run", str(suite), "--where", "device=notebook", "--plugin", str(MODEL), "--json")
+    asked(rack, *given, "--dry-run")
+    assert {"notebook": "the fan is broken"} == json.loads(capsys.readouterr().out)["quarantined"]
+    assert 3 == asked(rack, *given, "-o", str(tmp_path / "out"))
+    (failed,) = json.loads(capsys.readouterr().out)["failed"]
+    assert ("quarantined", "notebook is in quarantine: the fan is broken") == (failed["code"], failed["reason"])
     asked(rack, "release", "notebook")
     asked(rack, "status")
     assert "the fan is broken" not in capsys.readouterr().out

@@ -88,3 +88,15 @@ def test_the_page_replaces_the_last(tmp_path: Path) -> None:
 def test_gaps_have_no_order_where_none_was_made(tmp_path: Path) -> None:
     write_ledger(tmp_path, [], LEFT_OUT, LEFT_OUT)
     assert read_rack(tmp_path).gaps == (Gap(state="left_out", device="old-1", code="away", reason="It is away."),)
+
+
+def test_a_device_that_was_not_asked_for_is_no_gap(tmp_path: Path) -> None:
+    """One that ``--where`` did not choose; where it chose none, each says what it lacks."""
+    other = {"kind": "left_out", "device": "intel-1", "code": "where", "reason": "It has room=4, not 3."}
+    run, *_ = rack_runs()
+    save(tmp_path, run.record, run.samples)
+    write_ledger(tmp_path, [run], {**other, "device": "board-9"})
+    found = read_rack(tmp_path)
+    assert ((), (run.record.device,)) == (found.gaps, found.devices)
+    write_ledger(tmp_path / "none", [], other)
+    assert ["intel-1"] == [gap.device for gap in read_rack(tmp_path / "none").gaps]

@@ -58,3 +58,11 @@ def test_a_second_worker_of_a_device_is_told_who_has_it(tmp_path: Path) -> None:
         told = worker("127.0.0.1:1", *options)
     assert "device other" in told
     assert "tls://elsewhere:8786" in told
+
+
+def test_a_port_that_is_none_is_refused(tmp_path: Path) -> None:
+    """And not taken for any that is free."""
+    make_keys(tmp_path, [], days=1)
+    result = fleet("scheduler", "--keys", tmp_path / "scheduler", "--port", "99999")
+    assert isinstance(result.exception, InputError)
+    assert "0 to 65535" in result.exception.message

@@ -1,0 +1,43 @@
+"""Sends a device what it lacks of the files of an order, each byte once, and never while it times a run."""
+
+import asyncio
+from pathlib import Path
+
+from bench.fleet.client.planning import FleetOrder, FleetPlan
+from bench.fleet.client.rack import CHUNK_BYTES, Declined, Rack
+from bench.fleet.orders import Refused
+from bench.words import Sentence, sentence
+
+
+async def supply(rack: Rack, plan: FleetPlan, device: str, order: FleetOrder, sha256: str, busy_s: float) -> None:
+    """Send the file with that hash: the device says how much of it is there, and gets the rest. ``busy_s``: how long
+    until it is offered again to a device that times a run. Raises ``Away``, after which a second call goes on, and
+    ``Declined`` where the device does not take it, asks for one that the order does not need, or it cannot be read
+    here."""
+    path = plan.places.get(sha256)
+    size_bytes = next((file.size_bytes for file in order.order.files if file.sha256 == sha256), None)
+    if path is None or size_bytes is None:
+        raise _declined(device, order, sentence("fleet.client.unknown_file", device=device))
+    offset, data = 0, b""
+    while True:
+        while (have := await rack.put(device, sha256, size_bytes, offset, data)) is None:
+            await asyncio.sleep(busy_s)
+        if have >= size_bytes:
+            return
+        try:
+            offset, data = have, await asyncio.to_thread(_part, path, have)
+        except OSError as error:
+            told = sentence("reading.cannot_be_read", said=str(path), value=error.strerror or error)
+            raise _declined(device, order, told) from None
+        if not data:
+            raise _declined(device, order, sentence("fleet.client.file_shorter", file=path.name, size_bytes=size_bytes))
+
+
+def _declined(device: str, order: FleetOrder, reason: Sentence) -> Declined:
+    return Declined(Refused(order=order.id, device=device, code="wrong_file", reason=reason))
+
+
+def _part(path: Path, offset: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(CHUNK_BYTES)

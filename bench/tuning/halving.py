@@ -13,10 +13,10 @@ Mannor & Mansour 2006, Action elimination and stopping conditions, JMLR 7, with 
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import nsmallest
 from itertools import islice
-from statistics import fmean
+from statistics import fmean, stdev
 
 import numpy as np
 from msgspec import Struct
@@ -33,12 +33,14 @@ PROPOSED = 4  # settings at a time, or a quarter of those that the search began 
 RIDGE = 0.1
 MOST_PREDICTED = 20_000  # of a larger space, proposals are among its first settings
 CONFIDENCE = 0.95
+COMMON_HEATS = 3  # that two settings were in, so that their difference is taken from these
 DECIDED_FROM = 3  # processes of each setting that is left; the first chose it, so its figure is lucky
 
 
 class Estimate(Struct, frozen=True):
     """Of a setting against the default: ``ratio`` of its figure over the default's; ``interval`` at 95 % by the spread
-    between processes, of all settings together; ``None`` while no setting was measured in two. ``processes``: in how
+    between processes, of the settings that are left together, or of all where it is not; ``None`` while no setting was
+    measured in two. ``processes``: in how
     many it was measured."""
 
     ratio: float
@@ -100,7 +102,8 @@ class Search:
         tolerance: float = 0.0,
     ) -> None:
         self._space, self._width, self._rng, self._tolerance = space, width, random.Random(seed), tolerance
-        self._logs: dict[Setting, list[float]] = {one: [] for one in settings if one != DEFAULT}
+        self._logs: dict[Setting, dict[int, float]] = {one: {} for one in settings if one != DEFAULT}
+        self._heats = 0
         self._dropped: set[Setting] = set()
         self._behind: list[Setting] = []
         self._alive = [one for one in settings if one != DEFAULT]
@@ -137,8 +140,9 @@ class Search:
 
     def tell(self, logs: Mapping[Setting, float]) -> None:
         """What came of a heat: the logarithm of each setting's figure over the default's, where smaller is better."""
+        self._heats += 1
         for setting, log in logs.items():
-            self._logs.setdefault(setting, []).append(log)
+            self._logs.setdefault(setting, {})[self._heats] = log
             if setting in self._waiting:
                 self._waiting.remove(setting)
 
@@ -174,39 +178,52 @@ class Search:
 
     def best(self) -> Setting:
         """The setting with the fewest changes of those still in the search whose estimate is within a standard error of
-        the best (Breiman, Friedman, Olshen & Stone 1984, Classification and Regression Trees, the 1 SE rule). One that
-        was measured in fewer processes counts as worse by its larger standard error. The default where none is better
-        than it."""
-        spread = self._spread()[0] or 0.0
+        the best (Breiman, Friedman, Olshen & Stone 1984, Classification and Regression Trees, the 1 SE rule), of their
+        difference where both were in three heats or more together. One that was measured in fewer processes counts as
+        worse by its larger standard error. The default where none is better than it."""
+        spread = self._spread_of_alive()[0] or 0.0
         errors = {one: spread / math.sqrt(len(logs)) for one in self._alive if (logs := self._logs[one])}
         at_worst = {one: self._score(one) + error for one, error in errors.items() if self._score(one) < 0}
         if not at_worst:
             return DEFAULT
         first = min(at_worst, key=lambda one: at_worst[one])
-        near = [one for one, value in at_worst.items() if value <= at_worst[first] + errors[first]]
-        return min(near, key=lambda one: (len(one), at_worst[one], one))
+
+        def near(one: Setting) -> bool:
+            behind = self._behind_in_each_heat(one, first)
+            if len(behind) < COMMON_HEATS:
+                return at_worst[one] <= at_worst[first] + errors[first]
+            return fmean(behind) <= stdev(behind) / math.sqrt(len(behind))
+
+        return min(filter(near, at_worst), key=lambda one: (len(one), at_worst[one], one))
 
     def _is_decided(self) -> bool:
         """Whether no setting that is left can be better than ``best`` by more than the tolerance."""
-        counts = [len(self._logs[one]) for one in self._alive]
-        error, df = self._spread()
-        if not self._tolerance or error is None or self._rung < PROPOSING or min(counts, default=0) < DECIDED_FROM:
+        counts = {one: len(self._logs[one]) for one in self._alive}
+        error, df = self._spread_of_alive()
+        enough = self._rung >= PROPOSING and min(counts.values(), default=0) >= DECIDED_FROM
+        if not self._tolerance or error is None or not enough:
             return False
         best, quantile = self.best(), t_quantile((1 + CONFIDENCE) / 2, df)
-        value, own = (0.0, 0.0) if best == DEFAULT else (self._score(best), 1 / len(self._logs[best]))
+        value, own = (0.0, 0.0) if best == DEFAULT else (self._score(best), 1 / counts[best])
         return all(
             value - self._score(one) + quantile * error * math.sqrt(own + 1 / count) <= math.log1p(self._tolerance)
-            for one, count in zip(self._alive, counts, strict=True)
+            for one, count in counts.items()
             if one != best
         )
 
+    def _behind_in_each_heat(self, one: Setting, other: Setting) -> list[float]:
+        """By how much ``one`` was behind ``other`` in each heat that both were in; negative where it was before it.
+        What disturbed the default of a heat is in both, and not in their difference."""
+        ours = self._logs[one]
+        return [ours[heat] - log for heat, log in self._logs[other].items() if heat in ours]
+
     def estimates(self) -> dict[Setting, Estimate]:
         """Of every setting that was measured, also of those that did not go on."""
-        error, df = self._spread()
-        found = {}
+        alive, every, found = self._spread_of_alive(), self._spread(self._logs), {}
         for setting, logs in self._logs.items():
             if logs:
-                mean, bounds = fmean(logs), None
+                mean, bounds = fmean(logs.values()), None
+                error, df = alive if setting in self._alive else every
                 if error is not None:
                     reach = t_quantile((1 + CONFIDENCE) / 2, df) * error / math.sqrt(len(logs))
                     bounds = math.exp(mean - reach), math.exp(mean + reach)
@@ -215,11 +232,16 @@ class Search:
 
     def _score(self, setting: Setting) -> float:
         logs = self._logs.get(setting)
-        return fmean(logs) if logs else math.inf
+        return fmean(logs.values()) if logs else math.inf
 
-    def _spread(self) -> tuple[float | None, int]:
-        """Standard deviation between processes, pooled over settings, and its degrees of freedom."""
-        several = [logs for logs in self._logs.values() if len(logs) > 1]
+    def _spread_of_alive(self) -> tuple[float | None, int]:
+        """Of the settings that are left: others may be unsteady, such as those that run now fast and now slow."""
+        found = self._spread(self._alive)
+        return found if found[1] else self._spread(self._logs)
+
+    def _spread(self, settings: Iterable[Setting]) -> tuple[float | None, int]:
+        """Standard deviation between processes, pooled over ``settings``, and its degrees of freedom."""
+        several = [[*logs.values()] for one in settings if len(logs := self._logs.get(one, {})) > 1]
         df = sum(len(logs) - 1 for logs in several)
         if not df:
             return None, 0
@@ -228,7 +250,7 @@ class Search:
     def _queue(self) -> list[Setting]:
         """Each setting as often as it still has to be measured in this rung, round by round in random order."""
         rounds: list[Setting] = []
-        short = {one: self._target - len(self._logs.get(one, [])) for one in self._alive}
+        short = {one: self._target - len(self._logs.get(one, {})) for one in self._alive}
         for number in range(max(short.values(), default=0)):
             this = [one for one, missing in short.items() if missing > number]
             self._rng.shuffle(this)
@@ -249,13 +271,13 @@ class Search:
             kept += proposed
         self._alive, self._target = kept, self._target + PROCESSES[self._rung]
         for one in kept:
-            self._logs.setdefault(one, [])
+            self._logs.setdefault(one, {})
         self._waiting = self._queue()
         return bool(kept)
 
     def _proposed(self) -> list[Setting]:
         """Settings not drawn so far that should be the best if each change had its effect whatever the others are."""
-        measured = {one: fmean(logs) for one, logs in self._logs.items() if logs}
+        measured = {one: fmean(logs.values()) for one, logs in self._logs.items() if logs}
         expected = effects(measured)
         known = self._logs.keys() | self._dropped
         drawn = (one for one in islice(self._space.settings(), MOST_PREDICTED) if one not in known and one != DEFAULT)

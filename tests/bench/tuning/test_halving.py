@@ -174,3 +174,34 @@ def test_rungs_shrink_to_a_quarter_and_keep_three() -> None:
     """26, 7, 3, 3."""
     assert [7, 3, 3, 2] == [going_on(count) for count in (26, 9, 3, 2)]
     assert (1, 1, 2, 5) == PROCESSES
+
+
+def noisy(unsteady: Setting | None) -> Callable[[Setting], float]:
+    """Its worth give or take 1 %, alternately; an ``unsteady`` one is now as good as the best and now far behind."""
+    count: dict[Setting, int] = {}
+
+    def log(one: Setting) -> float:
+        count[one] = count.get(one, 0) + 1
+        if one == unsteady:
+            return (-0.29, 0.6)[count[one] % 2 == 0]
+        return worth(one) + (0.01 if count[one] % 2 else -0.01)
+
+    return log
+
+
+@pytest.mark.parametrize("unsteady", [None, (("o2", "2"),)])
+def test_the_search_ends_early_once_nothing_left_can_be_better(unsteady: Setting | None) -> None:
+    """Three processes of each of the last are enough where they are apart by more than noise. A setting that runs now
+    fast and now slow is left behind after its second, and its spread is not that of the others. With a tolerance of 0
+    all rungs are measured."""
+    ends = []
+    for tolerance in (0.0, 0.03):
+        search = Search(SPACE, SETTINGS, width=4, seed=1, proposes=0, tolerance=tolerance)
+        played(search, noisy(unsteady))
+        assert (("o0", "1"), ("o1", "2")) == search.best()
+        found = search.estimates()
+        assert unsteady is None or 2 == found[unsteady].processes
+        ends.append(max(one.processes for one in found.values()))
+        low, high = found[search.best()].interval or (0.0, 1.0)
+        assert high / low < 1.06
+    assert [9, 3] == ends

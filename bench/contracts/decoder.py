@@ -124,6 +124,12 @@ class DecoderSpec(Struct, frozen=True):
     window: int = 0
     pad_token_id: int | None = None
 
+    @property
+    def padding(self) -> int | None:
+        """The token that no prompt may have in it, because the runtime fills its windows with it: 0 where the model
+        states none. ``None`` of a decoder without windows."""
+        return self.pad_token_id or 0 if self.window else None
+
     def cache_tensors(self) -> tuple[CacheTensor, ...]:
         """Every tensor of the cache, layer by layer, key before value."""
         if self.cache:

@@ -184,11 +184,11 @@ class TokenizingTarget(Protocol):
 @runtime_checkable
 class ScenarioCheckingTarget(Protocol):
     """A text target that knows before it opens a model that its sessions cannot keep a conversation, or cannot generate
-    for several users. Without it, such a run fails once the model is open."""
+    for several users, or at a depth. Without it, such a run fails once the model is open."""
 
     def check_scenario(self, request: "OpenRequest") -> None:
-        """Raise ``RunFailure`` for ``converses`` or ``users`` of a request that no session of it can do. Quick, and
-        imports no runtime: runs in the parent, also for ``--dry-run``."""
+        """Raise ``RunFailure`` for ``converses``, ``users`` or ``depth_tokens`` of a request that no session of it can
+        do. Quick, and imports no runtime: runs in the parent, also for ``--dry-run``."""
         ...
 
 

@@ -8,7 +8,7 @@ from bench.execution.assemble import placement_summary
 from bench.execution.quality import compare_quality
 from bench.execution.references import compare_tensors
 from bench.execution.text_references import compare_with_engine, compare_with_weights
-from bench.inputs.conversations import demand_lengths, refuse_depth, refuse_long_conversation
+from bench.inputs.conversations import demand_lengths, refuse_depth, refuse_long_conversation, refuse_padding
 from bench.inputs.prepared import Prepared
 from bench.inputs.tokenizer_file import ADDED_TOKENS
 from bench.jobs import Runner
@@ -53,6 +53,7 @@ def demand_prompts(run: PlannedRun, prepared: Prepared, scenario: Scenario) -> N
     if decoder is None:
         return
     demand_lengths(known.lengths, decoder, scenario)
+    refuse_padding(known.padded, decoder)
     target, failure = load(run.target.plugin), known.failure
     if failure is None or not isinstance(target, TokenizingTarget):
         return

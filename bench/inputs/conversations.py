@@ -102,3 +102,17 @@ def refuse_depth(scenario: Scenario) -> None:
             sentence("input.leave_depth_out"),
             "plan",
         )
+
+
+def refuse_padding(padded: int | None, decoder: DecoderSpec) -> None:
+    """Raises ``RunFailure`` where the user's prompt number ``padded``, from 0, has the token in it that the runtime
+    fills windows with: it would take that for the prompt's end."""
+    padding = decoder.padding
+    if padded is None or padding is None:
+        return
+    raise RunFailure(
+        "bad_input",
+        sentence("input.padding_in_prompt", number=padded + 1, padding=padding, window=decoder.window),
+        sentence("ort.genai.give_prompt_without_padding", padding=padding),
+        "prepare",
+    )

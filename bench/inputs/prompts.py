@@ -292,7 +292,10 @@ def _seeded(decoder: DecoderSpec, lengths: Lengths, seed: int) -> Iterator[Query
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    length = lengths.depth + lengths.prompt
+    length, padding = lengths.depth + lengths.prompt, decoder.padding
     while True:
-        for ids in rng.integers(1, decoder.vocab_size, size=(BLOCK, length), dtype=np.int64):
+        drawn = rng.integers(1, decoder.vocab_size, size=(BLOCK, length), dtype=np.int64)
+        if padding:  # the next id in its place; 0 is not drawn
+            drawn[drawn == padding] = padding % (decoder.vocab_size - 1) + 1
+        for ids in drawn:
             yield Query(ids[: lengths.depth], ids[lengths.depth :])

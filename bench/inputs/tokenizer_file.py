@@ -100,17 +100,21 @@ def _refusal(path: Path) -> Sentence | str:
 
 class Counted(Struct, frozen=True):
     """The lengths of the user's prompts as the tokenizer of the model's file gives them. ``lengths``: tokens of each;
-    empty where it cannot, and then ``failure`` says why: an engine's own tokenizer may."""
+    empty where it cannot, and then ``failure`` says why: an engine's own tokenizer may. ``padded``: the first prompt,
+    from 0, that has the padding token of the model's windows in it; ``None`` where none has."""
 
     lengths: tuple[int, ...] = ()
     failure: Failure | None = None
+    padded: int | None = None
 
 
 def counted(prompts: Sequence[Prompt], decoder: DecoderSpec, file: Path | None) -> Counted:
     """The tokens of ``prompts`` by the tokenizer in ``file``."""
     try:
         tokenizer = tokenizer_of(None, file)[0] if any(prompt.prompt for prompt in prompts) else None
-        return Counted(tuple(map(len, encoded(prompts, decoder, tokenizer))))
+        found, padding = encoded(prompts, decoder, tokenizer), decoder.padding
+        padded = next((index for index, ids in enumerate(found) if padding is not None and padding in ids), None)
+        return Counted(tuple(map(len, found)), padded=padded)
     except (InputError, RunFailure) as error:
         return Counted((), Failure("prepare", "bad_input", error.sentence, error.advice))
 

@@ -2,10 +2,16 @@
 
 from collections.abc import Collection
 
+from bench.contracts import Artifact
 from bench.errors import UnknownName
+from bench.inputs.images import image_layout
+from bench.quality.coco import ANCHORS, read_anchors
 from bench.quality.dataset import Listing
+from bench.quality.heads.choosing import choose, without_batch
+from bench.quality.heads.head import Network
 from bench.quality.heads.table import HEADS
 from bench.quality.scoring import output_named
+from bench.suite.preprocessing import parse_preprocessing
 from bench.words import sentence
 
 
@@ -20,3 +26,21 @@ def refuse_unfit_options(listing: Listing, outputs: Collection[str]) -> None:
     keys = [key for key in ("boxes", "scores", "labels") if options.states((key,))]
     for key in keys if listing.task == "detection" else ["output"]:
         output_named(given, getattr(options, key), key)
+
+
+def refuse_unfit_head(listing: Listing, artifact: Artifact, preprocessing: str) -> None:
+    """Raises ``InputError`` where the named head does not fit the shapes of the outputs, as far as the file states
+    them; otherwise the first sample tells."""
+    import numpy as np
+
+    options, outputs = listing.options, artifact.facts.outputs
+    if listing.task != "detection" or not options.head or not outputs or not all(one.static for one in outputs):
+        return
+    name = options.input or artifact.facts.inputs[0].name
+    if name not in artifact.shapes:
+        return
+    _, _, height, width = image_layout(name, artifact.shapes[name], parse_preprocessing(preprocessing))
+    anchors = read_anchors(listing.folder) if options.anchors == ANCHORS else None
+    zero = np.zeros((), np.float32)
+    shapes = {one.name: np.broadcast_to(zero, [size for size in one.shape if isinstance(size, int)]) for one in outputs}
+    choose(without_batch(shapes), Network(width, height, anchors), options)

@@ -16,7 +16,7 @@ from bench.inputs.tensor_files import feeds_sha256, load_given, save_feeds
 from bench.jobs import Job, Worker
 from bench.progress import done
 from bench.quality.dataset import EXPECTED, SAMPLE_SUFFIXES, Entry, Listing, left_out, read_listing, sample_feeds
-from bench.quality.unfit import refuse_unfit_options
+from bench.quality.unfit import refuse_unfit_head, refuse_unfit_options
 from bench.reading import exists, is_file, is_folder
 from bench.record.quality import LeftOut
 from bench.suite.dataset_options import DatasetAsk, read_options
@@ -185,6 +185,7 @@ def _files(data: DataAsk, artifact: Artifact) -> "tuple[int, Iterator[tuple[str,
     labelled = listing_of(data)
     if labelled is not None:
         refuse_unfit_options(labelled, [tensor.name for tensor in artifact.facts.outputs])
+        refuse_unfit_head(labelled, artifact, data.preprocessing)
     known = {entry.file: entry for entry in labelled.entries} if labelled is not None else {}
     names = sorted({*known, *_sample_names(data.path)})
     listing = labelled or Listing(data.path, "classification", read_options(data.path, data.options), (), ())

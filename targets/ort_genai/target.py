@@ -26,7 +26,7 @@ from bench.targets import attention_form, safe_options
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.ort import options as session_config
-from bench.targets.ort_genai import stages
+from bench.targets.ort_genai import stages, windows
 from bench.targets.processor import processor_name
 from bench.targets.qnn import devices as qnn_devices
 from bench.targets.qnn import options as qnn_options
@@ -103,8 +103,12 @@ class OrtGenai:
             )
 
     def check_scenario(self, request: OpenRequest) -> None:
-        """A graph that takes whole windows pads each answer, and nothing can follow that."""
-        if request.converses and request.artifact.decoder is not None and request.artifact.decoder.window:
+        """A graph that takes whole windows pads each answer and what does not fill them; nothing can follow that."""
+        decoder = request.artifact.decoder
+        if decoder is None or not decoder.window:
+            return
+        windows.refuse_depth(request.depth_tokens, decoder)
+        if request.converses:
             raise RunFailure(
                 "unsupported_scenario",
                 sentence("measure.prefix_not_kept"),
@@ -267,7 +271,6 @@ def _append_qnn(config: Any, settings: session_config.SessionSettings) -> None:
 
 def _opened(request: OpenRequest, settings: session_config.SessionSettings, model: Any) -> "OpenedModel":
     from bench.targets.ort.cpu import executed_precision
-    from bench.targets.ort_genai import windows
     from bench.targets.ort_genai.folder import CONFIG, read_config
     from bench.targets.ort_genai.session import OpenedModel
 

@@ -32,7 +32,7 @@ def refuse_prompt(ids: "np.ndarray[Any, Any]", decoder: DecoderSpec, *, follows:
     something; ``whole``: that is prompts of whole windows."""
     if not decoder.window:
         return
-    padding = decoder.pad_token_id or 0  # 0 where the configuration states none
+    padding = decoder.padding
     if padding in ids:
         raise RunFailure(
             "bad_input",
@@ -40,11 +40,22 @@ def refuse_prompt(ids: "np.ndarray[Any, Any]", decoder: DecoderSpec, *, follows:
             sentence("ort.genai.give_prompt_without_padding", padding=padding),
         )
     if follows and not whole:
-        raise RunFailure(
-            "unsupported_scenario",
-            sentence("ort.genai.prompt_behind_padding", window=decoder.window),
-            sentence("ort.genai.measure_at_whole_windows", window=decoder.window),
-        )
+        raise _behind_padding(decoder)
+
+
+def refuse_depth(depth_tokens: int, decoder: DecoderSpec) -> None:
+    """Raise ``RunFailure`` for a depth that is not whole windows: every prompt would follow padding."""
+    if decoder.window and depth_tokens % decoder.window:
+        raise _behind_padding(decoder, "plan")
+
+
+def _behind_padding(decoder: DecoderSpec, phase: str = "") -> RunFailure:
+    return RunFailure(
+        "unsupported_scenario",
+        sentence("ort.genai.prompt_behind_padding", window=decoder.window),
+        sentence("ort.genai.measure_at_whole_windows", window=decoder.window),
+        phase,
+    )
 
 
 def slides_cache(decoder: DecoderSpec) -> bool:

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from bench.contracts import Artifact, DecoderSpec, GraphFacts, OpenRequest, ScenarioCheckingTarget, Target
 from bench.errors import RunFailure
+from bench.inputs.conversations import refuse_padding
+from bench.inputs.prompts import Lengths, Prompt, queries
+from bench.inputs.tokenizer_file import counted
 from bench.plugins import discover, load
 from bench.targets.ort_genai.users import overlays
 
@@ -68,6 +72,47 @@ def test_a_graph_of_whole_windows_keeps_no_conversation() -> None:
     target, wanted = request("ort-genai:cpu", replace(DECODER, window=64), converses=True)
     with pytest.raises(RunFailure, match="does not keep the history"):
         target.check_scenario(wanted)
+
+
+@pytest.mark.parametrize(("depth", "fits"), [(0, True), (128, True), (100, False)])
+def test_a_depth_is_whole_windows(depth: int, fits: bool) -> None:
+    """Behind any other, every prompt would follow padding."""
+    target, wanted = request("ort-genai:cpu", replace(DECODER, window=64), depth_tokens=depth)
+    if fits:
+        target.check_scenario(wanted)
+        return
+    with pytest.raises(RunFailure, match="a prompt would follow padding") as refused:
+        target.check_scenario(wanted)
+    assert ("unsupported_scenario", "plan") == (refused.value.kind, refused.value.phase)
+    assert "multiples of 64" in refused.value.remedy
+
+
+@pytest.mark.parametrize(("padding", "refused"), [(None, 2), (7, 1), (9, None)])
+def test_a_prompt_with_the_padding_token_is_known_before_anything_is_opened(
+    padding: int | None, refused: int | None
+) -> None:
+    """By its number; where the model states no padding token, it is 0. Without windows nothing is padded."""
+    prompts = (Prompt(ids=(1, 7, 3)), Prompt(ids=(0, 5)))
+    for decoder in (replace(DECODER, window=64, pad_token_id=padding), replace(DECODER, pad_token_id=padding)):
+        found = counted(prompts, decoder, None)
+        assert (3, 2) == found.lengths
+        if refused is None or not decoder.window:
+            refuse_padding(found.padded, decoder)
+            continue
+        with pytest.raises(RunFailure, match=f"prompt {refused} contains token {padding or 0}") as caught:
+            refuse_padding(found.padded, decoder)
+        assert ("bad_input", "prepare") == (caught.value.kind, caught.value.phase)
+
+
+@pytest.mark.parametrize("padding", [0, 2, 63])
+def test_prompts_that_are_drawn_never_have_it(padding: int) -> None:
+    """Also where it is the last id; drawn ids stay within the vocabulary."""
+    decoder = replace(DECODER, window=64, pad_token_id=padding)
+    drawn = queries([], decoder, Lengths(64, 0), 0)
+    ids = np.concatenate([next(drawn).prompt for _ in range(40)])
+    assert padding not in ids
+    assert 1 <= ids.min()
+    assert ids.max() < decoder.vocab_size
 
 
 @pytest.mark.parametrize(("stop", "first", "others"), [((), 63, []), ((5,), 5, []), ((5, 7), 5, [7])])

@@ -1,0 +1,70 @@
+"""A named head that cannot fit is refused by the shapes in the model's file, before anything is compiled."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from bench.contracts import Artifact, TensorSpec
+from bench.errors import InputError
+from bench.quality.dataset import Listing
+from bench.quality.unfit import refuse_unfit_head
+from bench.suite.dataset_options import parse_options
+from bench.testing import fake_artifact
+from tests.support.detectors.outputs import ENCODERS, NETWORKS, Outputs, priors
+
+NETWORK = NETWORKS[0]
+OPTIONS = {"yolov5-raw": ",anchors=yolov5", "ssd": ",anchors=anchors.json"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """With priors, which one head needs."""
+    import json
+
+    (tmp_path / "anchors.json").write_text(json.dumps(priors(NETWORK).tolist()), encoding="utf-8")
+    return tmp_path
+
+
+def model(folder: Path, outputs: Outputs, symbol: str | None = None) -> Artifact:
+    """Its file states the shapes of ``outputs``; with ``symbol`` the first dimension is that."""
+    file = folder / "net.onnx"
+    file.write_bytes(b"net\n")
+    specs = tuple(
+        TensorSpec(name, "float32", (symbol, *array.shape[1:]) if symbol else array.shape)
+        for name, array in outputs.items()
+    )
+    shape = (1, 3, NETWORK.height, NETWORK.width)
+    artifact = fake_artifact(file)
+    facts = replace(artifact.facts, inputs=(TensorSpec("x", "float32", shape),), outputs=specs)
+    return replace(artifact, facts=facts, shapes={"x": shape})
+
+
+def listing(folder: Path, options: str) -> Listing:
+    return Listing(folder, "detection", parse_options(options), (), ())
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_right_head_passes_by_shapes_alone(folder: Path, name: str) -> None:
+    """No value of an output is known yet."""
+    options = f"head={name}{OPTIONS.get(name, '')}"
+    refuse_unfit_head(listing(folder, options), model(folder, ENCODERS[name](NETWORK)), "")
+
+
+def test_a_wrong_head_is_refused_with_those_that_would_fit(folder: Path) -> None:
+    """As it is of real outputs."""
+    with pytest.raises(InputError, match="head=yolov5 expects one output") as refused:
+        refuse_unfit_head(listing(folder, "head=yolov5"), model(folder, ENCODERS["yolox"](NETWORK)), "")
+    assert "yolox" in refused.value.remedy
+
+
+@pytest.mark.parametrize("options", ["", "boxes=a,scores=b"])
+def test_without_a_named_head_the_first_sample_decides(folder: Path, options: str) -> None:
+    """Its values may be needed to tell."""
+    refuse_unfit_head(listing(folder, options), model(folder, {"out": np.zeros((1, 3, 7))}), "")
+
+
+def test_shapes_that_the_file_leaves_open_are_not_refused(folder: Path) -> None:
+    """The first sample tells."""
+    refuse_unfit_head(listing(folder, "head=yolov5"), model(folder, ENCODERS["yolox"](NETWORK), "batch"), "")

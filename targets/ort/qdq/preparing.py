@@ -28,6 +28,7 @@ def prepared(artifact: Artifact, kept: Path) -> Path:
     if path.is_file():
         return path
     model = onnx.load_model(artifact.path)
+    in_order(model)
     with_own_constants(model)
     model = with_opset(model, LEAST_OPSET)
     fix_shapes(model.graph, artifact)
@@ -50,6 +51,19 @@ def prepared(artifact: Artifact, kept: Path) -> Path:
     onnx.save_model(made, being_made)
     being_made.replace(path)
     return path
+
+
+def in_order(model: "onnx.ModelProto") -> None:
+    """Put nodes that an exporter left unsorted in order: the runtime does so itself, its tools do not."""
+    from onnxruntime.quantization.onnx_model import ONNXModel
+
+    graph = model.graph
+    made = {"", *(value.name for value in graph.input), *(tensor.name for tensor in graph.initializer)}
+    for node in graph.node:
+        if not made.issuperset(node.input):
+            ONNXModel(model).topological_sort()
+            return
+        made.update(node.output)
 
 
 def with_own_constants(model: "onnx.ModelProto") -> None:

@@ -127,6 +127,18 @@ def test_old_opsets_are_converted(tmp_path: Path) -> None:
     assert any(a.name == "axis" for node in model.graph.node for a in node.attribute), "a scale for each channel"
 
 
+def test_nodes_may_be_unsorted(tmp_path: Path) -> None:
+    """As the runtime takes them, whose tools do not."""
+    model = onnx.load(net(tmp_path / "net.onnx"))
+    nodes = [*model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes[::-1])
+    onnx.save(model, tmp_path / "net.onnx")
+    source = artifact(tmp_path / "net.onnx")
+    made = artifact(OnnxRuntimeQdq().quantise(requested(tmp_path, source)))
+    assert (("x",), source.facts.macs) == (tuple(spec.name for spec in made.facts.inputs), made.facts.macs)
+
+
 def test_weights_that_old_files_list_as_inputs(tmp_path: Path) -> None:
     """They become constants, and are quantised."""
     path = net(tmp_path / "net.onnx", opset=11)

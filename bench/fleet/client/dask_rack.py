@@ -17,6 +17,7 @@ from bench.fleet.device.task import carry_out
 from bench.fleet.facts import DeviceFacts, DeviceState
 from bench.fleet.orders import TOPIC, Answer, Event, Finished, Order, Refused
 from bench.fleet.security import Party
+from bench.reading import NOT_DECODED
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
@@ -340,5 +341,5 @@ def _read(data: Any, form: Any) -> Any:
     """What a device said, in that form. Raises ``Garbled``."""
     try:
         return msgspec.json.decode(data, type=form)
-    except (msgspec.MsgspecError, TypeError, ValueError):
+    except (TypeError, *NOT_DECODED):
         raise Garbled from None

@@ -27,7 +27,9 @@ TILDE = re.compile(r"(?<![\w~])~[\w.-]*(?=[\\/])")
 ABSOLUTE = re.compile(rf"{_BEFORE}/({_PART}(?:/+{_PART})*)/?")
 REST = re.compile(rf"…(?:[\\/]+{_PART})*[\\/]+(?=[^\s\\/])")
 FILE_URL = re.compile(r"file:/+(?=/)")
-PERSON_AT_HOST = re.compile(r"(?<![\w@])[\w.+-]+@[A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)*(?![\w@])")
+PERSON_AT_HOST = re.compile(
+    r"(?<![\w@])[\w.+-]+@(?:[A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)*|\d{1,3}(?:\.\d{1,3}){3})(?![\w@])"
+)
 
 SYSTEM_ROOTS = frozenset(
     (

@@ -36,6 +36,7 @@ from bench.record.shown.redact import _own_folders, option_without_paths, withou
         ("gcc -I/opt/x/y", "gcc -I…/y"),
         ("~ann/x and ~/y/z", "…/x and …/z"),
         ("ann@host.corp: no route", "…: no route"),
+        ("scp ann@10.1.2.3:x", "scp …:x"),
         ("scp ann@build:/any_root/ann/x", "scp …:…/x"),
         ("memcpy@GLIBC_2.14, x@1.2.3, @octocat", "memcpy@GLIBC_2.14, x@1.2.3, @octocat"),
         ("/conv1/Conv_output_0 and /layers.0/act", "/conv1/Conv_output_0 and /layers.0/act"),

@@ -143,7 +143,7 @@ def input_lines(runs: "Sequence[tuple[PlannedRun, Foreseen | None]]") -> list[st
             told[say(code, model=model, file=clean(Path(ask.prompts).name))] = None
         elif ask.prompt_ids:
             told[say("cli.plan.prompt_ids", model=model, count=len(ask.prompt_ids))] = None
-        if names := made_up_work(found):
+        if names := names_made_up(found):
             told[say("cli.plan.made_up_work", model=model, inputs=[clean(name) for name in names])] = None
     return list(told)
 
@@ -164,14 +164,15 @@ def work_lines(runs: "Sequence[PlannedRun]") -> list[str]:
     return list(told)
 
 
-def made_up_work(found: "Foreseen | None") -> list[str]:
+def names_made_up(found: "Foreseen | None") -> list[str]:
     """The inputs that decide how much is computed, and are not given."""
-    inputs = None if found is None else found.inputs
-    return [] if inputs is None else [one.name for one in inputs.fed if one.decides_work and one.source == "seeded"]
+    from bench.record.inputs import made_up_work
+
+    return [] if found is None else [one.name for one in made_up_work(found.inputs)]
 
 
 def _made_up(found: "Foreseen | None") -> dict[str, object]:
-    return {"made_up_work": made_up_work(found)}
+    return {"made_up_work": names_made_up(found)}
 
 
 def print_remedy(remedy: str) -> None:

@@ -151,6 +151,12 @@ class InputFacts(Part, frozen=True):
     template: TemplateUsed | None = None
 
 
+def made_up_work(inputs: InputFacts | None) -> tuple[FedInput, ...]:
+    """The inputs that decide how much is computed, and were not given."""
+    fed = () if inputs is None else inputs.fed
+    return tuple(one for one in fed if one.decides_work and one.source == "seeded")
+
+
 def made_up_controls(inputs: InputFacts | None) -> Sentence | str:
     """What to do where a run failed on inputs that control it and that nobody gave: those that decide how much is done,
     and lone integers and flags. Empty where there are none."""

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from bench.analysis.verdict.codes import reason
 from bench.analysis.verdict.times import Check
 from bench.record.evidence import Determinism
+from bench.record.inputs import made_up_work
 from bench.record.record import Fidelity, Reason, RecordedRun
 from bench.words import Sentence, sentence
 
@@ -32,8 +33,7 @@ def _seeded_mismatch(run: RecordedRun) -> Reason | None:
 
 
 def _seeded_work(run: RecordedRun) -> Reason | None:
-    inputs = run.record.plan.inputs
-    deciding = [one for one in inputs.fed if one.decides_work and one.source == "seeded"] if inputs is not None else []
+    deciding = made_up_work(run.record.plan.inputs)
     if not deciding:
         return None
     message = sentence("verdict.seeded_work", inputs=[one.told for one in deciding])

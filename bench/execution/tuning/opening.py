@@ -18,6 +18,7 @@ from bench.jobs import Failed
 from bench.passes import prepare
 from bench.passes.evidence import Evidence, known
 from bench.process.supervisor import run_job
+from bench.record.inputs import InputFacts, made_up_work
 from bench.record.record import Failure
 from bench.scenarios.kinds import kind_of
 from bench.suite.plan import PlannedRun
@@ -56,6 +57,7 @@ def opened(asked: Asked, bench: Bench, say: Say) -> Opened:
         raise failed(gathering.evidence.failure)
     evidence = gathering.evidence
     artifact = known(evidence.prepared).artifact
+    refuse_made_up_work(known(evidence.prepared).inputs)
     return Opened(
         bench=bench,
         run=run,
@@ -67,6 +69,16 @@ def opened(asked: Asked, bench: Bench, say: Say) -> Opened:
         space=space_around(bench, run, artifact, measure, known(evidence.checked).facts.options_effective),
         memo=memo,
     )
+
+
+def refuse_made_up_work(inputs: InputFacts | None) -> None:
+    """Raise ``InputError`` if what decides how much is computed is made up: the best settings for that would be none
+    for a real input."""
+    if made_up := made_up_work(inputs):
+        raise InputError(
+            sentence("verdict.seeded_work", inputs=[one.told for one in made_up]),
+            sentence("verdict.seeded_work.remedy"),
+        )
 
 
 def artifact_of(bench: Bench, memo: Memo, say: Say) -> Artifact:

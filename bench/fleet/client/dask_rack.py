@@ -149,12 +149,14 @@ class DaskRack:
 
     async def put(self, device: str, sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
         try:
-            have: int | None = await self._call(device, calls.put, sha256, size_bytes, offset, data)
-            return have
+            have = await self._call(device, calls.put, sha256, size_bytes, offset, data)
         except OdbError as error:
             code = "disk_full" if type(error).__name__ == "NoRoom" else "wrong_file"
             refused = Refused(order="", device=device, code=code, reason=error.sentence, remedy=error.advice)
             raise Declined(refused) from None
+        if have is None or (isinstance(have, int) and have >= 0):
+            return have
+        raise Garbled(device)
 
     async def result(self, device: str, order_id: str) -> Finished:
         found = await self._call(device, calls.result, order_id)

@@ -285,7 +285,8 @@ class Dispatch:
             self._begun.add(running.id)
         for order in list(self._held.get(device, {}).values()):
             if order.id in self._begun and order.id != holdings.running:
-                await self._died(device, order, sentence("fleet.client.run_died", device=device), "")
+                died = sentence("fleet.client.run_died", device=device)
+                await self._died(device, order, died, sentence("fleet.crashed.remedy", device=device))
 
     async def _carry_out(self, device: str, order: FleetOrder) -> None:
         self._ledger.add(Line(kind="sent", order=order.id, device=device))
@@ -309,7 +310,8 @@ class Dispatch:
                 for sha256 in answer.sha256:
                     await supply(self._rack, self._plan, device, order, sha256, self._patience.busy_s)
         told = sentence("fleet.client.files_do_not_stay", device=device)
-        return Refused(order=order.id, device=device, code="wrong_file", reason=told)
+        remedy = sentence("fleet.client.files_do_not_stay.remedy")
+        return Refused(order=order.id, device=device, code="wrong_file", reason=told, remedy=remedy)
 
     async def _refused(self, device: str, order: FleetOrder, refused: Refused) -> None:
         if refused.code == "crashed":

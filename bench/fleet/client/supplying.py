@@ -17,7 +17,7 @@ async def supply(rack: Rack, plan: FleetPlan, device: str, order: FleetOrder, sh
     path = plan.places.get(sha256)
     size_bytes = next((file.size_bytes for file in order.order.files if file.sha256 == sha256), None)
     if path is None or size_bytes is None:
-        raise _declined(device, order, sentence("fleet.client.unknown_file", device=device))
+        raise _declined(device, order, sentence("fleet.client.unknown_file", device=device), _other(device))
     offset, data = 0, b""
     while True:
         while (have := await rack.put(device, sha256, size_bytes, offset, data)) is None:
@@ -28,13 +28,18 @@ async def supply(rack: Rack, plan: FleetPlan, device: str, order: FleetOrder, sh
             offset, data = have, await asyncio.to_thread(_part, path, have)
         except OSError as error:
             told = sentence("reading.cannot_be_read", said=str(path), value=error.strerror or error)
-            raise _declined(device, order, told) from None
+            raise _declined(device, order, told, sentence("fleet.client.file_gone.remedy")) from None
         if not data:
-            raise _declined(device, order, sentence("fleet.client.file_shorter", file=path.name, size_bytes=size_bytes))
+            told = sentence("fleet.client.file_shorter", file=path.name, size_bytes=size_bytes)
+            raise _declined(device, order, told, sentence("fleet.client.file_gone.remedy"))
 
 
-def _declined(device: str, order: FleetOrder, reason: Sentence) -> Declined:
-    return Declined(Refused(order=order.id, device=device, code="wrong_file", reason=reason))
+def _declined(device: str, order: FleetOrder, reason: Sentence, remedy: Sentence | str = "") -> Declined:
+    return Declined(Refused(order=order.id, device=device, code="wrong_file", reason=reason, remedy=remedy))
+
+
+def _other(device: str) -> Sentence:
+    return sentence("fleet.client.garbled.remedy", device=device)
 
 
 def _part(path: Path, offset: int) -> bytes:

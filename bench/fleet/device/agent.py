@@ -232,7 +232,8 @@ class Agent:
         except (OSError, OdbError) as error:
             full = isinstance(error, OSError) and error.errno in FULL
             reason = error.sentence if isinstance(error, OdbError) else (error.strerror or str(error))
-            self._over(carried, self._refused(carried.order, "disk_full" if full else "wrong_file", reason))
+            remedy = error.advice if isinstance(error, OdbError) else ""
+            self._over(carried, self._refused(carried.order, "disk_full" if full else "wrong_file", reason, remedy))
 
     def _said(self, carried: Carried, said: Said) -> None:
         self.is_timing = said.kind == "turn"
@@ -267,7 +268,8 @@ class Agent:
         else:
             last = "" if carried.child is None else carried.child.last_words()
             crashed = sentence("fleet.crashed", status=status, last=last)
-            self._over(carried, self._refused(carried.order, "crashed", crashed))
+            remedy = sentence("fleet.crashed.remedy", device=self.name)
+            self._over(carried, self._refused(carried.order, "crashed", crashed, remedy))
 
     def _over(self, carried: Carried, answer: Finished | Refused) -> None:
         if isinstance(answer, Refused):
@@ -294,6 +296,8 @@ class Agent:
                 self._changed.wait(left_s)
 
     def _refused(self, order: Order, code: str, reason: Sentence | str, remedy: Sentence | str = "") -> Refused:
+        if code == "disk_full":
+            remedy = remedy or sentence("fleet.disk_full.remedy")
         return Refused(order=order.id, device=self.name, code=code, reason=reason, remedy=remedy)
 
     def _tell(self, kind: Any, order_id: str, text: Sentence | str = "") -> None:

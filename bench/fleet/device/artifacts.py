@@ -94,7 +94,8 @@ class Artifacts:
             self._part(sha256).replace(self.path(sha256))
         self._drop(sha256)
         if found != sha256 and not incoming.is_resumed:
-            raise WrongFile(sentence("fleet.hash_differs", sha256=sha256, found=found))
+            told = sentence("fleet.hash_differs", sha256=sha256, found=found)
+            raise WrongFile(told, sentence("fleet.hash_differs.remedy"))
         return size_bytes if found == sha256 else 0
 
     def _append(self, sha256: str, incoming: Incoming, size_bytes: int, data: bytes) -> None:

@@ -80,7 +80,9 @@ def main(folder: Path, device: str, plugins: list[Path]) -> None:
         catalog = discover([*plugins, *(Path(name) for name in order.plugins)])
         measure(suite, catalog, folder / RECORDS, listener=telling, fleet=FleetDevice(device=device, order=order.id))
     except OdbError as error:
-        telling.say(Said(kind="refused", code=code_of(error), text=error.sentence, remedy=error.advice))
+        code = code_of(error)  # what odb run advises for a full disk is about its own folder
+        remedy = "" if code == "disk_full" else error.advice
+        telling.say(Said(kind="refused", code=code, text=error.sentence, remedy=remedy))
     except OSError as error:
         if error.errno not in FULL:
             raise

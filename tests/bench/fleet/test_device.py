@@ -208,6 +208,7 @@ def test_a_child_that_dies_is_told_and_three_in_a_row_are_a_quarantine(tmp_path:
         answer = task.answer()
         assert "crashed" == refused(answer)
         assert "Segmentation fault" in str(answer.reason)  # type: ignore[union-attr]
+        assert "board" in str(answer.remedy)  # type: ignore[union-attr]
         assert lost == rack.agent.state().lost_runs
     assert "quarantined" == refused(rack.task().answer())
     again = Rack(tmp_path)
@@ -279,8 +280,12 @@ def test_a_full_disk_is_told(rack: Rack) -> None:
     with pytest.raises(NoRoom):
         rack.send(b"another")
     rack.free_bytes = PLENTY
-    rack.task()
-    rack.child()
+    task, child = rack.task(), rack.child()
+    child.said(Said(kind="refused", code="disk_full", text="No space left on device"))
+    child.ended(0)
+    answer = task.answer()
+    assert "disk_full" == refused(answer)
+    assert "Free space on the device." == str(answer.remedy)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", ["../model.onnx", "/etc/passwd", "a\\b", "nul"])

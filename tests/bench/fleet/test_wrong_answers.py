@@ -100,6 +100,9 @@ def test_answers_in_no_known_form(nonsense: Any) -> None:
         asyncio.run(rack.holdings("a"))
     with pytest.raises(Garbled):
         asyncio.run(rack.read("a", "00", "r/record.json", 0, 8))
+    if nonsense is not None:
+        with pytest.raises(Garbled):
+            asyncio.run(rack.put("a", "f00", 8, 0, b""))
 
 
 class Babbling(SimulatedRack):
@@ -151,6 +154,7 @@ def test_a_file_that_is_gone_when_a_device_wants_it(tmp_path: Path) -> None:
     (refused,) = [line for line in lines if line.kind == "refused"]
     assert (one.id, "wrong_file") == (refused.order, refused.code)
     assert "gone.onnx" in str(refused.reason)
+    assert str(refused.remedy)
     assert [other.id] == kept.orders
 
 

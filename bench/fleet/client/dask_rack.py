@@ -92,7 +92,7 @@ class DaskRack:
             if name == facts.name == now.name:
                 off_s = (facts.utc_ns - told[address][1]) / 1e9
                 found[name] = Asked(facts=facts, state=now, clock_off_s=off_s)
-        return list(found.values()), sorted(set(devices) - set(found))
+        return [found[name] for name in sorted(found)], sorted(set(devices) - set(found))
 
     async def back(self, device: str) -> None:
         while device not in await self.names():

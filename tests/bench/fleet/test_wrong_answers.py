@@ -50,6 +50,7 @@ class Answers(DaskRack):
         names = [address.removeprefix("tls://") for address in addresses]
         if self._frozen & set(names):
             raise Away
+        await asyncio.sleep(0.001 if names == ["a"] else 0)
         answers = {name: self._told[name] for name in names}
         return {f"tls://{name}": answer(call) if callable(answer) else answer for name, answer in answers.items()}
 

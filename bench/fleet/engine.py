@@ -56,6 +56,7 @@ def set_up_engine() -> None:
 
     log = logging.getLogger("distributed")
     log.setLevel(logging.ERROR)
+    logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)  # its agent says what is wrong, once
     for handler in log.handlers:
         handler.addFilter(_is_news)
 

@@ -18,6 +18,8 @@ from bench.words import Sentence, sentence
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 JOIN_SECONDS = 60.0
+NAME_TAKEN = "name taken"
+"""What Dask says to the second worker of a name."""
 
 
 async def serve(agent: Agent, scheduler: str, party: Party, host: str | None, tell: Callable[[Sentence], None]) -> None:
@@ -62,7 +64,7 @@ async def _stay_joined(
             code = "fleet.tls_refused" if is_tls else "fleet.scheduler_unreachable"
             problem = sentence(code, scheduler=scheduler, reason=_innermost(error))
         except (ValueError, RuntimeError) as error:
-            problem = sentence("fleet.not_admitted", scheduler=scheduler, reason=_innermost(error))
+            problem = _not_admitted(agent.name, scheduler, _innermost(error))
         if told != problem:
             tell(problem)
             told = problem
@@ -117,6 +119,13 @@ def _cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None:
         error = error.__cause__
     return error
+
+
+def _not_admitted(device: str, scheduler: str, reason: str) -> Sentence:
+    """Why the scheduler takes no worker. What Dask says has the time in it, and would be new each time."""
+    if NAME_TAKEN in reason:
+        return sentence("fleet.name_taken", device=device, scheduler=scheduler)
+    return sentence("fleet.not_admitted", scheduler=scheduler, reason=reason)
 
 
 def _innermost(error: BaseException) -> str:

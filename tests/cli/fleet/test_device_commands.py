@@ -66,3 +66,22 @@ def test_a_port_that_is_none_is_refused(tmp_path: Path) -> None:
     result = fleet("scheduler", "--keys", tmp_path / "scheduler", "--port", "99999")
     assert isinstance(result.exception, InputError)
     assert "0 to 65535" in result.exception.message
+
+
+def test_a_name_that_another_device_has_is_told_once() -> None:
+    """What Dask says of it has the time in it."""
+    from bench.fleet.device.serving import _not_admitted
+
+    said = "Unexpected response from register: {'status': 'error', 'message': 'name taken, board', 'time': %s}"
+    first, second = (_not_admitted("board", "tls://rack:8786", said % time) for time in (1.5, 2.5))
+    assert first == second
+    assert "odb fleet keys" in str(first)
+    assert "no TLS" in str(_not_admitted("board", "tls://rack:8786", "no TLS"))
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    make_keys(tmp_path, ["board"])
+    (tmp_path / "file").touch()
+    told = worker("127.0.0.1:1", "--keys", tmp_path / "board", "--folder", tmp_path / "file" / "x")
+    assert "cannot be written" in told
+    assert not told.startswith("-o")

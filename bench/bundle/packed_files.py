@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.bundle.archive import Measured, chunks, measured
 from bench.bundle.contents.layout import DATA, MODELS
@@ -74,16 +75,13 @@ def packed_files(
 def _model(
     model: SubmittedModel, folder: Path, files_of: FilesOf, files: dict[str, Measured], with_models: bool
 ) -> PackedModel:
-    reference = _reference(model, folder, files, with_models)
+    reference, *beside = _reference(model, folder, files_of, files, with_models) or (None,)
     if not names_file(model.source, folder):
-        return PackedModel(model.id, "built_in", reference=reference)
+        return PackedModel(model.id, "built_in", reference=reference, reference_beside=tuple(beside))
     place = folder / model.source
     if not is_file(place) and not is_folder(place):
-        return PackedModel(model.id, "missing", reference=reference)
-    base = model_place(model.id, model.source).rpartition("/")[0]
-    found = [(f"{base}/{_within(file, place)}", measured(file)) for file in files_of(model, place)]
-    for name, _ in found:
-        _refuse_name(name)
+        return PackedModel(model.id, "missing", reference=reference, reference_beside=tuple(beside))
+    found = _found(model_place(model.id, model.source), place, files_of(model, place))
     digest = sha256()
     for _, one in found if len(found) > 1 else ():
         for chunk in chunks(one.content):
@@ -98,7 +96,17 @@ def _model(
         size_bytes=sum(one.size_bytes for _, one in found),
         files=tuple(PackedFile(name, one.size_bytes, one.sha256) for name, one in found),
         reference=reference,
+        reference_beside=tuple(beside),
     )
+
+
+def _found(name: str, place: Path, files: Sequence[Path]) -> list[tuple[str, Measured]]:
+    """The files of a model by their names in the bundle, where it is called ``name`` itself."""
+    base = name.rpartition("/")[0]
+    found = [(f"{base}/{_within(file, place)}", measured(file)) for file in files]
+    for inner, _ in found:
+        _refuse_name(inner)
+    return found
 
 
 def _within(file: Path, place: Path) -> str:
@@ -116,11 +124,19 @@ def _refuse_name(name: str) -> None:
         raise InputError(told, sentence("bundle.file_name_refused.remedy"))
 
 
-def _reference(model: SubmittedModel, folder: Path, files: dict[str, Measured], with_models: bool) -> PackedFile | None:
+def _reference(
+    model: SubmittedModel, folder: Path, files_of: FilesOf, files: dict[str, Measured], with_models: bool
+) -> "tuple[PackedFile, *tuple[PackedFile, ...]] | None":
+    """The files of the model that it is compared with, the one to open first; ``None`` where there is none."""
     place = folder / model.reference
-    if not model.reference or not is_file(place):
+    if not model.reference or not (is_file(place) or is_folder(place)):
         return None
-    return _packed(model_place(model.id, model.reference, REFERENCE), place, files if with_models else {})
+    asked = replace(model, source=model.reference, precision=None, shapes={})
+    found = _found(model_place(model.id, model.reference, REFERENCE), place, files_of(asked, place))
+    if with_models:
+        files.update({f"{DATA}{name}": one for name, one in found})
+    first, *others = (PackedFile(name, one.size_bytes, one.sha256) for name, one in found)
+    return first, *others
 
 
 def _packed(name: str, place: Path, files: dict[str, Measured]) -> PackedFile:

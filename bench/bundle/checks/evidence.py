@@ -70,7 +70,8 @@ def models(subject: Subject) -> Iterator[Wrong]:
 
 def _files(subject: Subject, model: PackedModel, packed: set[str]) -> Iterator[Wrong]:
     """Whether the files that the list names are there, or are not."""
-    listed = (*model.files, *([model.reference] if model.reference is not None else ()))
+    reference = [] if model.reference is None else [model.reference, *model.reference_beside]
+    listed = (*model.files, *reference)
     for file in listed:
         name = f"{DATA}{file.name}"
         if not name.startswith(f"{MODELS}{model.id}/"):

@@ -285,6 +285,21 @@ def test_blind_bundles_and_those_with_inputs_are_verified(packed: Path, tmp_path
             assert {"ODB-B-010", "ODB-B-011"} & {*failed(verified(write_files(tmp_path / "c.zip", files)))}
 
 
+def test_a_reference_of_several_files_is_packed_whole(tmp_path: Path) -> None:
+    """A folder with a checkpoint, as `--reference` takes it; none of its files may be another, or missing."""
+    model = SubmittedModel("net", "net.onnx", reference="floats")
+    folder = write_submission(tmp_path / "s", submission(models=(model,)))
+    (folder / "floats").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (folder / "floats" / name).write_bytes(name.encode())
+    bundle = write_packed(folder, tmp_path / "i.zip")
+    assert failed(verified(bundle)) == []
+    for name in ("config.json", "model.safetensors"):
+        with changed(bundle, f"data/models/net/reference/floats/{name}", lambda data: b"3") as files:
+            assert "ODB-B-010" in failed(verified(write_files(tmp_path / "c.zip", files)))
+    assert failed(verified(write_packed(folder, tmp_path / "w.zip", with_models=False))) == []
+
+
 def test_a_track_of_the_users_own(tmp_path: Path) -> None:
     """It is packed under a fixed name, without what stands in its comments, and judged by."""
     folder = write_submission(tmp_path / "s", submission(track="mine.toml"))

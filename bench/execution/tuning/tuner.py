@@ -380,7 +380,10 @@ class Tuner:
         low, high = change.interval
         if end == "default" and change.word != "same":
             code = "tune.end.default.worse"
-        return sentence(code, setting=setting, title=change.title, ratio=change.ratio, low=low, high=high)
+        if end == "not_decided" and not change.claimed:
+            code = "tune.end.not_decided.unclaimed"
+        figures = {"title": change.title, "ratio": change.ratio, "low": low, "high": high, "why": change.message}
+        return sentence(code, setting=setting, **figures)
 
 
 def tune(asked: Asked, out: Path, listener: TuneListener | None = None) -> Tuning:

@@ -73,6 +73,7 @@ class Machine(Struct):
     watts: float | None = None
     in_turns: list[bool] = []
     confirmed: Word = "faster"
+    claimed: bool = True
     worth: dict[tuple[str, str], float] = field(default_factory=lambda: dict(WORTH))
 
     def measure(
@@ -131,6 +132,8 @@ class Machine(Struct):
             *values,
             ratio=ratio,
             interval=(ratio, ratio),
+            claimed=self.claimed,
+            message="" if self.claimed else "the machine was busy",
         )
         return Confirmation(change=change, pairs=5, records=("base/a", "new/b"))
 

@@ -146,6 +146,15 @@ def test_what_the_confirmation_says_is_the_answer(
     assert found.best == ({} if end == "default" else {"pace": "2", "turbo": "1"})
 
 
+def test_a_confirmation_that_is_not_claimed_says_why(machine: Machine, tmp_path: Path) -> None:
+    """A gain that was measured on a busy machine is not decided, and it is not the budget's fault."""
+    machine.claimed = False
+    found = tuner_on(machine, tmp_path).run()
+    assert ("not_decided", "tune.end.not_decided.unclaimed", 3) == (found.end, found.reason.code, found.status)
+    assert str(found.reason).endswith("the machine was busy")
+    assert "budget" not in str(found.reason)
+
+
 def test_after_an_interrupt_what_was_measured_is_there(machine: Machine, tmp_path: Path) -> None:
     """The best so far, said to be unconfirmed."""
     machine.interrupt_at = 4

@@ -40,7 +40,10 @@ from bench.contracts.scenario import Axis, Intent, Parameter, Scenario, Scenario
 from bench.contracts.sensor import Channel, Sensor, channel_key
 from bench.contracts.session import (
     CompileCache,
+    Levels,
     NodePlacement,
+    Normaliser,
+    NormalisingSession,
     Placement,
     RefillingSession,
     Session,
@@ -126,6 +129,7 @@ __all__ = [
     "Intent",
     "Judge",
     "LayerError",
+    "Levels",
     "Lineage",
     "LineageStep",
     "LogitsSession",
@@ -135,6 +139,8 @@ __all__ = [
     "ModelRequest",
     "NamingTarget",
     "NodePlacement",
+    "Normaliser",
+    "NormalisingSession",
     "OpenRequest",
     "OwnConfiguration",
     "ParallelSession",

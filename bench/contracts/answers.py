@@ -10,7 +10,16 @@ from msgspec import Struct
 
 from bench.contracts.model import Tensors
 from bench.contracts.profile import Profile, ProfilingSession
-from bench.contracts.session import Placement, RefillingSession, Session, SessionFacts, TensorSession
+from bench.contracts.session import (
+    Levels,
+    Normaliser,
+    NormalisingSession,
+    Placement,
+    RefillingSession,
+    Session,
+    SessionFacts,
+    TensorSession,
+)
 from bench.errors import PluginError
 from bench.words import Sentence, sentence
 
@@ -55,8 +64,22 @@ class CheckedSession:
 
 def refill_of(session: TensorSession) -> Callable[[Tensors], None] | None:
     """``refill`` of a session that has it, checked or not."""
-    inner = session._session if isinstance(session, CheckedSession) else session
+    inner = _inner(session)
     return inner.refill if isinstance(inner, RefillingSession) else None
+
+
+def normaliser_of(session: TensorSession, levels: Levels) -> Normaliser | None:
+    """``normaliser`` of a session that has it, checked or not; ``None`` of another. Raises ``PluginError`` for an
+    answer that is none."""
+    inner = _inner(session)
+    found = inner.normaliser(levels) if isinstance(inner, NormalisingSession) else None
+    if found is not None and not isinstance(found, Normaliser):
+        raise _wrong(inner, "normaliser", found, "Normaliser | None")
+    return found
+
+
+def _inner(session: TensorSession) -> TensorSession:
+    return session._session if isinstance(session, CheckedSession) else session
 
 
 def facts_of(session: Session) -> SessionFacts:

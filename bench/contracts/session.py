@@ -1,13 +1,16 @@
 """A session, which is what a target opens, and the facts that it reports."""
 
-from collections.abc import Callable, Sequence
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from bench.contracts.model import Tensors, TensorSpec
 from bench.contracts.precisions import Precisions
 from bench.words import Sentence
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CompileCache = Literal["none", "cold", "warm"]
 
@@ -88,6 +91,37 @@ class TensorSession(Session, Protocol):
 
     def results(self) -> Tensors:
         """The outputs of the last call of ``bind``'s function; copies."""
+        ...
+
+
+class Levels(Struct, frozen=True, kw_only=True):
+    """How the levels of a picture become an input's tensor: ``(level - mean) / scale``. ``size``: height, width and
+    channels of the levels, uint8, in the order of the tensor's channels. ``layout``: of the tensor, ``nchw`` or
+    ``nhwc``; ``shape``: with the leading 1 or without; ``dtype``: numpy's name. ``mean``, ``scale``: one number, or one
+    for each channel."""
+
+    size: tuple[int, int, int]
+    layout: str
+    shape: tuple[int, ...]
+    dtype: str
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+
+
+class Normaliser(Struct, frozen=True):
+    """``run``: levels [height, width, channels] -> a new array, not shared with other calls; called on one thread at a
+    time. ``by``: what does it, name -> version."""
+
+    run: "Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]"
+    by: Mapping[str, str]
+
+
+@runtime_checkable
+class NormalisingSession(Protocol):
+    """What a tensor session may offer beyond ``TensorSession``: its runtime's way to make a tensor of a picture."""
+
+    def normaliser(self, levels: Levels) -> Normaliser | None:
+        """``None`` where the runtime has none for these. It is used where it gives the values of numpy."""
         ...
 
 

@@ -51,17 +51,27 @@ class ImageInput(Struct, frozen=True):
     def tensor(self, picture: Picture) -> "Array":
         """[1, C, H, W] or [1, H, W, C], also without the 1. An integer input takes the rounded values; those outside
         its range raise ``InputError``."""
+        return self.normalised(self.levels(picture))
+
+    def levels(self, picture: Picture) -> "Array":
+        """[height, width, channels] of the input's size and order: uint8, or float32 with a padding that is no level of
+        8 bits. Raises ``InputError``."""
         import numpy as np
 
-        spec, preprocessing, size = self.spec, self.preprocessing, (self.width, self.height)
-        if preprocessing.letterbox is None:
-            image = _resized(picture.pixels, picture.name, size, preprocessing.crop)
-            pixels = np.asarray(image, np.float32).reshape(self.height, self.width, self.channels)
-            pixels = pixels[:, :, ::-1] if preprocessing.order == "bgr" else pixels
-        else:
-            pixels = _letterboxed(picture.pixels, size, self.channels, preprocessing)
+        size = self.width, self.height
+        if self.preprocessing.letterbox is not None:
+            return _letterboxed(picture.pixels, size, self.channels, self.preprocessing)
+        image = _resized(picture.pixels, picture.name, size, self.preprocessing.crop)
+        pixels = np.asarray(image).reshape(self.height, self.width, self.channels)
+        return pixels[:, :, ::-1] if self.preprocessing.order == "bgr" else pixels
+
+    def normalised(self, levels: "Array") -> "Array":
+        """The tensor of what ``levels`` returned."""
+        import numpy as np
+
+        spec, preprocessing = self.spec, self.preprocessing
         mean, scale = (np.asarray(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.scale))
-        values = (pixels - mean) / scale
+        values = (np.asarray(levels, np.float32) - mean) / scale
         if self.layout == "nchw":
             values = values.transpose(2, 0, 1)
         if not spec.dtype.startswith(("float", "bfloat", "int", "uint")) or spec.dtype in PACKED_BITS:
@@ -180,16 +190,18 @@ def _eight_bits(name: str, file: Path, image: "Image") -> "Image":
 
 
 def _letterboxed(image: "Image", size: tuple[int, int], channels: int, preprocessing: ImagePreprocessing) -> "Array":
-    """[height, width, channels] in the order of the tensor's channels, padded."""
+    """[height, width, channels] in the order of the tensor's channels, padded; see ``ImageInput.levels``."""
     import numpy as np
     from PIL.Image import Resampling
 
     assert preprocessing.letterbox is not None
     at = preprocessing.placed(image.size, size)
-    inner = np.asarray(image.resize((at.width, at.height), Resampling.BILINEAR), np.float32)
+    inner = np.asarray(image.resize((at.width, at.height), Resampling.BILINEAR))
     inner = inner.reshape(at.height, at.width, channels)
-    pixels = np.empty((size[1], size[0], channels), np.float32)
-    pixels[:] = np.asarray(preprocessing.letterbox.pad, np.float32)
+    pad = preprocessing.letterbox.pad
+    whole = all(0 <= level <= 255 and level == int(level) for level in pad)
+    pixels = np.empty((size[1], size[0], channels), np.uint8 if whole else np.float32)
+    pixels[:] = np.asarray(pad, pixels.dtype)
     placed = inner[:, :, ::-1] if preprocessing.order == "bgr" else inner
     pixels[at.top : at.top + at.height, at.left : at.left + at.width] = placed
     return pixels

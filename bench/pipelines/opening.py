@@ -121,6 +121,8 @@ def open_staged(asked: PipelineOpening, session: TensorSession) -> Staged:
     the stage that cannot use what it gets, with the shapes wanted and found."""
     artifact = asked.artifact
     pipeline = pipeline_of(asked.ask, asked.model, artifact)
+    if isinstance(pipeline, PicturePipeline):
+        pipeline.prepare_by(session)
     every = pipeline.inputs(asked.files)
     items = evenly(every, asked.ask.most)
     specs = artifact.facts.outputs

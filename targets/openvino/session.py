@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from bench.contracts import CompileCache, NodePlacement, Placement, Profile, SessionFacts, Tensors, TensorSpec
+from bench.contracts import (
+    CompileCache,
+    Levels,
+    NodePlacement,
+    Normaliser,
+    Placement,
+    Profile,
+    SessionFacts,
+    Tensors,
+    TensorSpec,
+)
 from bench.contracts.element_types import EXTENDED, PACKED_BITS, STRING, from_packed_bytes, numpy_type, packed_bytes
 from bench.entry_points import versions
 from bench.errors import RunFailure
@@ -153,6 +163,12 @@ class OpenVinoTensorSession(OpenVinoFacts):
             raise RunFailure("bad_input", sentence("target.no_inputs_bound"))
         request = self._lanes[0].request
         return {spec.name: array_of(request.get_output_tensor(i)) for i, spec in enumerate(self.outputs)}
+
+    def normaliser(self, levels: Levels) -> Normaliser | None:
+        """``PrePostProcessor``, on the CPU."""
+        from bench.targets.openvino.pictures.normalising import prepared_by_openvino
+
+        return prepared_by_openvino(levels)
 
     def _lane(self, feeds: Tensors) -> "Lane":
         arrays = owned(feeds, self.inputs)

@@ -90,8 +90,8 @@ def run_overlapped(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Overlapped:
     """Keep every stage busy for ``duration_ns``, longer (four times at most) where fewer than ``least`` answers have
-    come, and for ``most`` queries at most; whatever that is, for one pass over the inputs. Raises what a stage raised.
-    """
+    come, and for ``most`` queries at most; whatever that is, for one pass over the inputs. Raises what a stage
+    raised, and what interrupts the wait; every thread has ended then."""
     line, inputs = _Line(clock), len(staged.items)
     one_pass = FILLING + 1 + inputs
     most = max(most, one_pass)
@@ -105,16 +105,18 @@ def run_overlapped(
     begin = time.perf_counter_ns()
     for thread in threads:
         thread.start()
-    while threads[0].is_alive():
-        elapsed = time.perf_counter_ns() - begin
-        enough = len(line.done) >= max(least + FILLING, one_pass)
-        if len(line.done) >= one_pass and ((elapsed >= duration_ns and enough) or elapsed >= 4 * duration_ns):
-            break
-        sleep(min(0.05, max(0.001, (duration_ns - elapsed) / 1e9)))
-    line.stop.set()
-    closed = len(line.done)
-    for thread in threads:
-        thread.join()
+    try:
+        while threads[0].is_alive():
+            elapsed = time.perf_counter_ns() - begin
+            enough = len(line.done) >= max(least + FILLING, one_pass)
+            if len(line.done) >= one_pass and ((elapsed >= duration_ns and enough) or elapsed >= 4 * duration_ns):
+                break
+            sleep(min(0.05, max(0.001, (duration_ns - elapsed) / 1e9)))
+    finally:  # an interrupt, too, leaves no thread behind
+        line.stop.set()
+        closed = len(line.done)
+        for thread in threads:
+            thread.join()
     if line.errors:
         raise line.errors[0]
     closed = closed if closed >= one_pass else len(line.done)

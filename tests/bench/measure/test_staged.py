@@ -134,6 +134,18 @@ def test_overlapped_answers_are_whole_passes_and_the_one_before_them() -> None:
     assert 29 == len(overlapped(*[lambda v: v] * 4, inputs=7).done_ns)
 
 
+def test_an_interrupt_leaves_no_thread_behind() -> None:
+    """Ctrl-C while stages are overlapped: what was taken is finished, and nothing is begun."""
+    before = threading.active_count()
+
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_overlapped(staged(*[lambda v: v] * 4), 60_000 * MS, 10**9, 10**9, sleep=interrupted)
+    assert threading.active_count() == before
+
+
 def test_queues_are_bounded() -> None:
     """While the last stage is held, the first begins only as many as the stages and the queues between them hold."""
     begun: list[int] = []

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image
 
-from bench.contracts import Artifact, Pipeline, Scenario, TensorSpec
+from bench.contracts import Artifact, Levels, Normaliser, Pipeline, Scenario, TensorSpec
 from bench.errors import InputError
 from bench.inputs.images import image_tensor
 from bench.pipelines.again import refuse_other_inputs
@@ -280,3 +280,41 @@ def test_measured_again_a_folder_of_the_name_must_hold_the_same_files(photos: Pa
     with pytest.raises(InputError, match=f"photos does not hold the {len(files)} file"):
         refuse_other_inputs(record, suite)
     refuse_other_inputs(record, Suite(models=(ModelAsk("net.onnx"),)))
+
+
+class OwnWay(FakeTensorSession):
+    """Whose runtime makes tensors of levels, right or wrong by ``off``."""
+
+    off: float = 0.0
+
+    def normaliser(self, levels: Levels) -> Normaliser:
+        def run(pixels: Any) -> Any:
+            values = (pixels.astype(np.float32) - np.float32(levels.mean)) / np.float32(levels.scale)
+            return np.ascontiguousarray(values.transpose(2, 0, 1).reshape(levels.shape)) + np.float32(self.off)
+
+        return Normaliser(run, {"a runtime": "7"})
+
+
+@pytest.mark.parametrize(("off", "taken"), [(0.0, True), (1e-3, False)])
+def test_a_runtimes_own_way_is_taken_where_it_gives_the_same_values(
+    photos: Path, tmp_path: Path, off: float, taken: bool
+) -> None:
+    """And the record names it. Tried on every level of 8 bits, before anything is timed."""
+    made = pipeline_of(asked(photos, "classification"), MODEL, artifact_of(tmp_path, (1, 3, 8, 12), {"y": (1, 5)}))
+    assert isinstance(made, PicturePipeline)
+    plain = made.preprocess(made.decode(photos / "a.png"))["x"]
+    made.prepare_by(OwnWay({}, off=off))
+    assert np.abs(made.preprocess(made.decode(photos / "a.png"))["x"] - plain).max() <= 1e-6
+    assert taken == ("a runtime" in made.stages().preprocess[1])
+
+
+def test_a_padding_that_is_no_level_is_prepared_by_numpy(photos: Path, tmp_path: Path) -> None:
+    """Half a level cannot be given to a runtime as 8 bits."""
+    artifact = artifact_of(tmp_path, (1, 3, 8, 12), {"y": (1, 5)})
+    for pad, by_runtime in (("114", True), ("114.5", False)):
+        ask = asked(photos, "classification", f"scale=2,letterbox={pad}")
+        made = pipeline_of(ask, MODEL, artifact)
+        assert isinstance(made, PicturePipeline)
+        picture = made.decode(photos / "a.png")
+        assert by_runtime == (made._input.levels(picture).dtype == np.uint8)
+        assert float(pad) / 2 in made.preprocess(picture)["x"]

@@ -1,0 +1,1 @@
+"""Pictures made into tensors by OpenVINO."""

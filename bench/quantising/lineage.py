@@ -98,15 +98,15 @@ def not_over(source: Artifact, result: Path) -> None:
 
 
 def with_result(outcome: Quantised, files: tuple[Path, ...], result: Path) -> Quantised:
-    """The outcome with the file that was written, and the command that measures it."""
+    """The outcome with the file that was written, and the command that measures it: where it was seen to run, or on all
+    targets that are here."""
     artifact_format = next(name for name, suffix in SUFFIXES.items() if suffix == result.suffix.lower())
     size_bytes = sum(file.stat().st_size for file in files)
     made = MadeFrom(result.name, artifact_format, sha256_of(files), size_bytes)
-    options = outcome.placed[0].options if outcome.placed else {}
     words = ["odb", "run", "-m", str(result)]
-    if outcome.placed:
-        words += ["-t", outcome.placed[0].target]
-    words += [word for key, value in options.items() for word in ("-O", f"{key}={value}")]
+    ran = next((one for one in outcome.placed if not one.failure), None)
+    if ran is not None:
+        words += ["-t", ran.target, *(word for key, value in ran.options.items() for word in ("-O", f"{key}={value}"))]
     return replace(outcome, result=made, command=shlex.join(words))
 
 

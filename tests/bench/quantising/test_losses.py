@@ -1,10 +1,13 @@
 """How far outputs are from the float model's, in figures that can be computed by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from bench.contracts import CalibrationSet, MadeFrom
+from bench.quantising.lineage import with_result
 from bench.quantising.losses import decibels, least, loss
 from bench.quantising.outcome import Loss, Placed, Quantised, Sampled
 from bench.quantising.told import placed_told
@@ -87,8 +90,27 @@ def test_the_least_loss_among_those_that_count() -> None:
 
 def test_a_result_without_a_mac_on_the_unit_that_it_is_for() -> None:
     """Status 1, and a caution; a graph without MACs, and one that runs there in part, are no such case."""
+    for macs, status in (({"HTP": 0, "CPU": 5}, 1), ({"CPU": 5}, 1), ({"HTP": 1, "CPU": 4}, 0), ({"HTP": 0}, 0)):
+        placed = Placed(target="qnn:htp-emu", options={}, requested="HTP", nodes={"HTP": 1, "CPU": 3}, macs=macs)
+        assert replace(quantised(), placed=(placed,)).status == status
+        assert any("no MAC runs on the HTP" in line for line in placed_told(placed)) == bool(status)
+
+
+def test_the_command_that_measures_it_names_a_target_where_it_ran(tmp_path: Path) -> None:
+    """Not one on which it could not be shown: then all that are here."""
+    result = tmp_path / "m.onnx"
+    result.write_bytes(b"m\n")
+    ran = Placed(target="qnn:htp-emu", options={"soc": "x"})
+    failed = replace(ran, failure="no room")
+    plain = f"odb run -m {result}"
+    for placed, command in (((ran,), f"{plain} -t qnn:htp-emu -O soc=x"), ((failed,), plain), ((), plain)):
+        outcome = with_result(replace(quantised(), placed=placed), (result,), result)
+        assert command == outcome.command
+
+
+def quantised() -> Quantised:
     made = MadeFrom("m.onnx", "onnx", "a" * 64, 1)
-    outcome = Quantised(
+    return Quantised(
         tool_version="0",
         created_utc="",
         quantiser="onnx",
@@ -110,7 +132,3 @@ def test_a_result_without_a_mac_on_the_unit_that_it_is_for() -> None:
         tries=(),
         chosen=0,
     )
-    for macs, status in (({"HTP": 0, "CPU": 5}, 1), ({"CPU": 5}, 1), ({"HTP": 1, "CPU": 4}, 0), ({"HTP": 0}, 0)):
-        placed = Placed(target="qnn:htp-emu", options={}, requested="HTP", nodes={"HTP": 1, "CPU": 3}, macs=macs)
-        assert replace(outcome, placed=(placed,)).status == status
-        assert any("no MAC runs on the HTP" in line for line in placed_told(placed)) == bool(status)

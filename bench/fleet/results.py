@@ -5,13 +5,16 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from bench.errors import InputError
 from bench.fleet.client.planning import WHERE
 from bench.fleet.ledger import DONE, LEDGER, Line, read_ledger
 from bench.plugins import discover, load
 from bench.racks.matrix import Ordered, rack_of
 from bench.racks.rack import Gap, Rack, State
+from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
 from bench.store.records import every_record, record_folders, write_atomically
+from bench.store.records import load as load_record
 from bench.words import sentence
 
 PAGE = "fleet.html"
@@ -40,6 +43,17 @@ def read_rack(out: Path) -> Rack:
     ordered = {order: Ordered(model=one.plan.model, scenario=one.plan.scenario) for order, one in known.items()}
     gaps = (*_not_done(known, here, refused), *_left_out(lines, known.values()))
     return rack_of(runs, gaps, ordered)
+
+
+def readable(places: Iterable[Path]) -> tuple[list[RecordedRun], list[InputError]]:
+    """The records in these folders, and why some cannot be read: removed or changed after they were fetched."""
+    found, errors = [], []
+    for place in places:
+        try:
+            found.append(load_record(place))
+        except InputError as error:
+            errors.append(InputError(error.sentence, sentence("rack.no_record.remedy")))
+    return found, errors
 
 
 def write_page(out: Path) -> Path:
@@ -76,7 +90,7 @@ def _not_done(known: Mapping[str, _Known], here: Collection[str], refused: Itera
                 continue
             why = unreadable.get(one.record)
             reason = sentence("rack.no_record", folder=one.record) if why is None else why.message
-            yield Gap(state="unreadable", reason=reason, remedy="" if why is None else why.remedy, **texts)
+            yield Gap(state="unreadable", reason=reason, remedy=sentence("rack.no_record.remedy"), **texts)
         elif last is None or last.kind not in STATES:
             reason = sentence("rack.waiting" if last is None or last.kind != "began" else "rack.under_way")
             yield Gap(state="waiting", reason=reason, remedy=sentence("rack.waiting.remedy"), **texts)

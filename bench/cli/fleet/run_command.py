@@ -146,17 +146,16 @@ def tell_going_on(folder: Path) -> None:
 
 
 def shown(outcome: "Outcome", folder: Path, catalog: "Catalog", as_json: bool) -> int:
-    """Print what came of it. Returns the exit status: 1 also where an order was refused or lost, 3 where nothing was
-    measured."""
+    """Print what came of it. Returns the exit status: 1 also where an order was refused or lost, or a record cannot be
+    read any more, 3 where nothing was measured."""
     from bench.analysis.verdict.fail_on import exit_status
-    from bench.cli.fleet.shown import for_scripts, print_failed, print_left_out
+    from bench.cli.fleet.shown import for_scripts, print_failed, print_left_out, print_unreadable
     from bench.cli.options import echo_json, fitted
-    from bench.fleet.results import write_page
+    from bench.fleet.results import readable, write_page
     from bench.plugins import load
-    from bench.store.records import load as load_record
 
     page = write_page(folder)
-    recorded = [load_record(place) for place in outcome.fetched]
+    recorded, unreadable = readable(outcome.fetched)
     if as_json:
         echo_json(for_scripts(outcome, [run.record for run in recorded]))
     elif recorded:
@@ -164,7 +163,8 @@ def shown(outcome: "Outcome", folder: Path, catalog: "Catalog", as_json: bool) -
         click.echo("\n" + say("cli.fleet.run.records", folder=clean(str(folder)), page=clean(str(page))))
     print_left_out(outcome.plan, chosen_only=True)
     print_failed(outcome)
+    print_unreadable(unreadable)
     if not recorded:
         return NOTHING_MEASURED
     status = exit_status([run.record for run in recorded])
-    return status or (1 if outcome.failed else 0)
+    return status or (1 if outcome.failed or unreadable else 0)

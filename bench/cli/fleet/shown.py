@@ -10,6 +10,7 @@ from bench.printable import clean
 from bench.words import say, speaking
 
 if TYPE_CHECKING:
+    from bench.errors import InputError
     from bench.fleet.client.planning import FleetOrder, FleetPlan, LeftOut
     from bench.fleet.client.rack import Asked
     from bench.fleet.client.running import Outcome
@@ -75,6 +76,13 @@ def print_failed(outcome: "Outcome") -> None:
         code = "cli.fleet.refused" if line.kind == "refused" else "cli.fleet.lost"
         click.echo(say(code, what=what, device=clean(line.device) or "–", reason=clean(str(line.reason))), err=True)
         _print_remedy(clean(str(line.remedy)), True)
+
+
+def print_unreadable(errors: "Sequence[InputError]") -> None:
+    """The records that were fetched and cannot be read any more, on stderr."""
+    for error in errors:
+        click.echo(clean(str(error.sentence)), err=True)
+        _print_remedy(clean(str(error.advice)), True)
 
 
 def for_scripts(outcome: "Outcome", records: "Sequence[Record]") -> dict[str, Any]:

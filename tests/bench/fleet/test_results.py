@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import InputError
-from bench.fleet.results import PAGE, read_rack, write_page
+from bench.fleet.results import PAGE, read_rack, readable, write_page
 from bench.racks.rack import Gap
 from bench.store.records import save
 from tests.support.fleet.racks import planned, rack_folder, rack_runs, write_ledger
@@ -58,6 +58,9 @@ def test_a_record_that_is_gone_or_changed_is_named(tmp_path: Path) -> None:
     assert [gap.device for gap in found] == ["board-1", "board-2"]
     assert "mobilenet_v2-qnn-htp-board-1" in str(found[0].reason)
     assert str(found[1].reason)
+    assert all("another -o" in str(gap.remedy) for gap in found)
+    read, errors = readable(sorted(out.glob("mobilenet_v2-*")))
+    assert (2, 1) == (len(read), len(errors))
 
 
 def test_a_ledger_without_a_record_is_all_gaps(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ here: stealing of tasks, repetition by itself, profiles, monitors, and pages ove
 
 import asyncio
 import logging
+import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
 from types import MappingProxyType
@@ -54,6 +55,8 @@ def set_up_engine() -> None:
     dask.config.set(dict(CONFIG))
     import distributed  # noqa: F401  # sets up its loggers as it is imported
 
+    # of patch levels and packages that do not matter, on every command; the plan compares those that do
+    warnings.filterwarnings("ignore", "Mismatched versions found", Warning)
     log = logging.getLogger("distributed")
     log.setLevel(logging.ERROR)
     logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)  # its agent says what is wrong, once

@@ -85,3 +85,16 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     told = worker("127.0.0.1:1", "--keys", tmp_path / "board", "--folder", tmp_path / "file" / "x")
     assert "cannot be written" in told
     assert not told.startswith("-o")
+
+
+def test_versions_that_do_not_matter_are_not_told(recwarn: pytest.WarningsRecorder) -> None:
+    """Dask warns of every package that differs between parties, as on any real rack."""
+    import warnings
+
+    from distributed.versions import VersionMismatchWarning
+
+    from bench.fleet.engine import set_up_engine
+
+    set_up_engine()
+    warnings.warn(VersionMismatchWarning("Mismatched versions found\n\n| pandas |"), stacklevel=1)
+    assert [] == [one for one in recwarn if "Mismatched" in str(one.message)]

@@ -131,7 +131,10 @@ def checked(keys: Path, role: Role, now: datetime) -> "Certificate":
     for one, file in (*((ca, CA) for ca in authorities), (certificate, CERTIFICATE)):
         if now > one.not_valid_after_utc:
             until = f"{one.not_valid_after_utc:%Y-%m-%d}"
-            raise _wrong(sentence("fleet.certificate_expired", file=keys / file, until=until))
+            told = sentence("fleet.certificate_expired", file=keys / file, until=until)
+            if now > min(ca.not_valid_after_utc for ca in authorities):
+                raise InputError(told, sentence("fleet.authority_expired.remedy"))
+            raise InputError(told, sentence("fleet.certificate_expired.remedy"))
         if now < one.not_valid_before_utc:
             begin, shown = f"{one.not_valid_before_utc:%Y-%m-%d %H:%M}", f"{now:%Y-%m-%d %H:%M}"
             raise InputError(

@@ -89,6 +89,16 @@ def test_an_expired_certificate_is_told_with_its_day(tmp_path: Path) -> None:
     assert "fleet.certificate_expired" == refused(tmp_path / "a")
 
 
+def test_what_helps_against_an_expired_certificate_depends_on_its_authority(tmp_path: Path) -> None:
+    """Nothing that exists is written over: the folder of the party is removed, or all keys are made in another."""
+    make_keys(tmp_path, days=90, now=NOW - timedelta(days=9))
+    make_keys(tmp_path, ["late"], days=2, now=NOW - timedelta(days=9))
+    for later, told in ((0, "remove the folder of this party"), (300, "in another folder")):
+        with pytest.raises(InputError, match="expired") as raised:
+            party_of(tmp_path / "late", "device", now=NOW + timedelta(days=later))
+        assert told in str(raised.value.remedy)
+
+
 def test_a_certificate_of_the_future_is_the_clock(keys: Path) -> None:
     assert "fleet.certificate_early" == refused(keys / "board-1", NOW - timedelta(days=3))
 

@@ -48,6 +48,15 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Locks of the tests' own: they wait for nobody who measures on this machine, and nobody for them."""
+    folder = tmp_path_factory.mktemp("locks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ODB_LOCKS", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def catalog() -> Catalog:
     """The installed plugins, and the misbehaving ones."""

@@ -55,7 +55,7 @@ AS_SHOWN = 0.005  # of a ratio: figures are shown with three digits
 class Side(Struct, frozen=True):
     """One of the two records. ``doubts``: codes that make it invalid; ``remarks``: codes that are only noted.
     ``curves``: one distribution per process, for drawing. ``folder``: where it was, if one of several new ones.
-    ``scenario``: its name and what was ``asked`` for."""
+    ``scenario``: its name and what was ``asked`` for. ``rack_device``: the device of a rack that measured it."""
 
     record_id: str
     created_utc: str
@@ -71,6 +71,7 @@ class Side(Struct, frozen=True):
     curves: tuple[Curve, ...] = ()
     folder: str = ""
     asked: tuple[str, ...] = ()
+    rack_device: str = ""
 
 
 class Change(Struct, frozen=True):
@@ -291,6 +292,7 @@ def _side(observed: Observation) -> Side:
         tuple(sorted({r.code for r in record.verdict.reasons if not r.invalidates})) if record.verdict else (),
         observed.curves,
         asked=asked_of(record.plan.scenario),
+        rack_device=record.device,
     )
 
 

@@ -29,6 +29,7 @@ from bench.execution.runner import Memo
 from bench.execution.suite_run import Listener, plan_suite, with_sensors
 from bench.execution.workbench import Bench
 from bench.jobs import Failed, Result
+from bench.machine.lease import machine_shared
 from bench.machine.load import HostLoad
 from bench.measure.repeat import Measured
 from bench.plugins import Catalog
@@ -75,6 +76,7 @@ class Identity(Struct, frozen=True):
             )
 
 
+@machine_shared()
 def run_in_alternation(
     base: Suite,
     new: Suite,

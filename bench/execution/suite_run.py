@@ -5,8 +5,9 @@ repeats of one run are spread over time. Untimed passes come before the first ro
 its run ends; until then its state is saved after each repeat.
 """
 
+import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from bench.execution.probe import load_sensors, probe_targets, temporary_workspa
 from bench.execution.runner import Memo
 from bench.execution.workbench import Bench
 from bench.machine.channels import discover, idle_baseline, power_seconds
+from bench.machine.lease import machine_alone, machine_shared
 from bench.plugins import Catalog, PluginRef, load
 from bench.record.record import Failure, RecordedRun
 from bench.record.runner import FleetDevice
@@ -80,9 +82,10 @@ def run_suite(
 
     ``cache`` keeps built models, ``root`` is where sensors and the machine's state are read. ``left``: what of the plan
     is to be measured now. ``fleet``: what the records say of the fleet that ordered them. ``Ctrl-C`` writes what there
-    is of every run that had begun and is raised again. Raises ``InputError`` for what cannot be planned."""
+    is of every run that had begun and is raised again. Raises ``InputError`` for what cannot be planned, and where an
+    order of a fleet is being measured on this machine; such an order waits until no other is."""
     listener = listener or Listener()
-    with temporary_workspace() as workspace, unfinished(out) as kept:
+    with machine_for(fleet, listener), temporary_workspace() as workspace, unfinished(out) as kept:
         bench = Bench(catalog, suite, workspace, cache, root, fleet=fleet)
         plan = left(bench, plan_suite(bench))
         listener.planned(plan)
@@ -97,6 +100,14 @@ def run_suite(
             rounds.abandon(isinstance(error, KeyboardInterrupt))
             raise
         return rounds.recorded()
+
+
+def machine_for(fleet: FleetDevice | None, listener: Listener) -> AbstractContextManager[None]:
+    """The machine, for a run by hand beside others, and for an order of a fleet alone."""
+    if fleet is None:
+        return machine_shared()
+    holder = {"device": fleet.device, "order": fleet.order, "pid": str(os.getpid())}
+    return machine_alone(holder, lambda: listener.step(sentence("machine.waits")))
 
 
 class Rounds:

@@ -12,6 +12,7 @@ from bench.execution.interleaved import plan_pair, run_in_alternation
 from bench.execution.probe import temporary_workspace
 from bench.execution.suite_run import Listener, everything, plan_suite, run_suite
 from bench.execution.workbench import Bench
+from bench.machine.lease import machine_shared
 from bench.plugins import Catalog
 from bench.record.evidence import OTHER_SIDE
 from bench.record.record import RecordedRun
@@ -41,6 +42,7 @@ class _Relayed(Listener):
         self._listener.step(text)
 
 
+@machine_shared()
 def run_beside_yardsticks(
     suite: Suite,
     catalog: Catalog,

@@ -28,6 +28,12 @@ class DeviceFacts(Struct, frozen=True, kw_only=True):
     plugins: tuple[str, ...] = ()
     takes_plugins: bool = False
 
+    @property
+    def usable(self) -> tuple[str, ...]:
+        """``plugin:device`` of each target that can be used."""
+        found = sorted(self.targets.items())
+        return tuple(f"{plugin}:{device.name}" for plugin, facts in found for device in facts.devices if device.usable)
+
     def resources(self) -> dict[str, float]:
         """What the scheduler matches: one of the device, of each label, and of each target that can be used."""
         return dict.fromkeys(self._resources(), 1.0)
@@ -36,8 +42,7 @@ class DeviceFacts(Struct, frozen=True, kw_only=True):
         yield "device"
         yield f"device={self.name}"
         yield from (f"{key}={value}" for key, value in sorted(self.labels.items()) if value)
-        for plugin, facts in sorted(self.targets.items()):
-            yield from (f"target={plugin}:{device.name}" for device in facts.devices if device.usable)
+        yield from (f"target={target}" for target in self.usable)
 
 
 class Running(Struct, frozen=True, kw_only=True):

@@ -90,12 +90,15 @@ def _side(side: str) -> str:
 
 
 def name(comparison: Comparison) -> str:
-    """``mobilenet_v2 on ort:cpu``, with both targets or models where they differ, how much text was asked for, and the
-    new one's folder where several were given."""
+    """``mobilenet_v2 on ort:cpu``, with both targets or models where they differ, how much text was asked for, the
+    device of a rack, and the new one's folder where several were given."""
     base, new = comparison.base, comparison.new
     figures = {"model": _both(new.model, base.model), "target": _both(new.target, base.target)}
     asked = " ".join(map(units.clean, new.asked))
     found = say("comparison.name.asked", **figures, asked=asked) if asked else say("comparison.name", **figures)
+    if new.rack_device or base.rack_device:
+        device = _both(new.rack_device or units.MISSING, base.rack_device or units.MISSING)
+        found = say("comparison.name.device", name=found, device=device)
     return say("comparison.name.folder", name=found, folder=units.clean(new.folder)) if new.folder else found
 
 

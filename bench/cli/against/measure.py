@@ -43,6 +43,7 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
     from bench.comparison.comparison import compare_all
     from bench.comparison.folders import Findings
     from bench.comparison.outcome import checked_accept, outcome
+    from bench.machine.lease import machine_shared
     from bench.store.records import prepare_folder, write_atomically
 
     tolerance, accepted = checked_tolerance(context.params["tolerance"]), checked_accept(context.params["accept"])
@@ -58,7 +59,7 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
     _say(chosen)
     root = prepare_folder(results_folder(output))
     tell_recovered(root)
-    with progress(sys.stderr) as listener:
+    with progress(sys.stderr) as listener, machine_shared():
         measured, refused = _measured(chosen, catalog, root, base_python, listener, until)
     compared = tuple(compare_all(measured, tolerance))
     findings = Findings(tolerance, compared, (*chosen.unmatched, *refused), chosen.problems, accepted)

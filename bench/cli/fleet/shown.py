@@ -107,12 +107,7 @@ def device_for_scripts(one: "Asked", queued: Sequence[str]) -> dict[str, Any]:
         return {
             "device": one.facts.name,
             "labels": one.facts.labels,
-            "targets": [
-                f"{plugin}:{device.name}"
-                for plugin, facts in sorted(one.facts.targets.items())
-                for device in facts.devices
-                if device.usable
-            ],
+            "targets": list(one.facts.usable),
             "versions": one.facts.versions,
             "running": None
             if running is None

@@ -24,6 +24,7 @@ from bench.words import Sentence, sentence
 @option("--cache-gb", type=FLOAT, default=20.0, help="cli.help.fleet.worker.cache_gb")
 @option("--lease", type=click.Path(path_type=Path), default=None, help="cli.help.fleet.worker.lease")
 @option("--host", default=None, help="cli.help.fleet.worker.host")
+@option("--yardstick-hours", type=FLOAT, default=24.0, metavar="HOURS", help="cli.help.fleet.worker.yardstick_hours")
 @plugin_option
 @option("--take-plugins", is_flag=True, help="cli.help.fleet.worker.take_plugins")
 def command(
@@ -37,6 +38,7 @@ def command(
     cache_gb: float,
     lease: Path | None,
     host: str | None,
+    yardstick_hours: float,
     plugins: tuple[Path, ...],
     take_plugins: bool,
 ) -> int:
@@ -48,8 +50,8 @@ def command(
     from bench.fleet.device.agent import ARTIFACTS, Agent
     from bench.fleet.device.artifacts import Artifacts
     from bench.fleet.device.facts import facts_of
-    from bench.fleet.device.lease import default_lease, leased
     from bench.fleet.security import address_of, party_of
+    from bench.machine.lease import leased
     from bench.plugins import discover
     from bench.scripting.places import cache_folder
     from bench.store.records import prepare_folder
@@ -70,18 +72,21 @@ def command(
         raise InputError(sentence("fleet.keys_name", name=named), wrong or sentence("fleet.keys_name.remedy"))
     if not 0 < cache_gb < 1e6:
         raise InputError(sentence("cli.fleet.worker.cache_gb", size=cache_gb))
+    if not 0 <= yardstick_hours < 1e6:
+        raise InputError(sentence("cli.fleet.worker.yardstick_hours", hours=yardstick_hours))
     warn_insecure(insecure)
     place = prepare_folder(cache_folder() / "fleet" / named if folder is None else folder).resolve()
     files = tuple(path.resolve() for path in plugins)
     catalog = discover(files)
     for target in targets:
         catalog.find("targets", target)
-    with leased(default_lease() if lease is None else lease, {"device": named, "scheduler": address}):
+    with leased(lease, {"device": named, "scheduler": address}):
         from bench.fleet.device.serving import serve
 
         tell(sentence("fleet.probing", device=named))
         facts = facts_of(named, catalog, targets, labels=given, plugins=files, takes_plugins=take_plugins)
-        agent = Agent(facts, place, Artifacts(place / ARTIFACTS, int(cache_gb * 1e9)))
+        cache = Artifacts(place / ARTIFACTS, int(cache_gb * 1e9))
+        agent = Agent(facts, place, cache, yardstick_hours=yardstick_hours)
         asyncio.run(serve(agent, address, party, host, tell))
     return 0
 

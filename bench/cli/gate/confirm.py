@@ -20,6 +20,7 @@ from bench.errors import InputError, of_flag
 from bench.gate.confirming import by_alternation, by_session, explained, how_to_confirm, not_done
 from bench.gate.finding import Confirmation, SeriesFinding
 from bench.gate.judge import Judgement
+from bench.machine.lease import machine_shared
 from bench.nights.point import Point, point_of
 from bench.nights.series import Series
 from bench.process import trees
@@ -49,6 +50,7 @@ Measured = tuple[RecordedRun | None, RecordedRun | None]
 """Base and new of a session; ``None`` for a side without figures."""
 
 
+@machine_shared()
 def confirm_all(
     judgement: Judgement,
     folders: Mapping[str, Path],

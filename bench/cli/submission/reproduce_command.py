@@ -116,13 +116,14 @@ def _carried_out(
     from bench.cli.run_command import write_page
     from bench.cli.terminal.progress import progress
     from bench.machine.environment import capture
+    from bench.machine.lease import machine_shared
     from bench.reproduce.answers import answers
     from bench.store.records import prepare_folder, write_atomically
     from bench.submission.dossier.reproduction import REPRODUCTION, Reproduction
 
     margin = found.submission.measuring.margin_percent
     out = prepare_folder(output)
-    with progress(sys.stderr) as listener:
+    with progress(sys.stderr) as listener, machine_shared():
         sides = _sides(plan, catalog, out, listener)
         audits = _audits(plan, catalog, out / "altered", listener, margin / 100) if given.altered else ()
     if any(out.glob("*/record.json")):

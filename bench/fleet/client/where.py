@@ -52,7 +52,6 @@ def _values(facts: DeviceFacts, key: str) -> list[str]:
     if key == NAME:
         return [facts.name]
     if key == TARGET:
-        found = facts.targets.items()
-        return [f"{plugin}:{one.name}" for plugin, target in found for one in target.devices if one.usable]
+        return [*facts.usable]
     value = facts.labels.get(key, "")
     return [value] if value else []

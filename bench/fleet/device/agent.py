@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from bench.errors import InputError, OdbError
 from bench.fleet.device.artifacts import FULL, RESERVE_BYTES, Artifacts, NoRoom, free_bytes
-from bench.fleet.device.carrying import Said
+from bench.fleet.device.carrying import DRIFTS, Said
 from bench.fleet.device.child import Child
 from bench.fleet.device.spool import Spool
+from bench.fleet.device.steady import HISTORY
 from bench.fleet.facts import DeviceFacts, DeviceState, Running
 from bench.fleet.orders import Answer, Event, Finished, Order, Refused, Wanted
 from bench.reading import NOT_DECODED
@@ -58,8 +59,8 @@ class Carried:
 
 class Agent:
     """One for a process. ``folder`` holds spool, artifacts and state; ``facts`` are announced. All methods may be
-    called from any thread. ``is_timing``: a repeat is timed now. ``at_boundary`` is called between timed parts, in any
-    thread."""
+    called from any thread. ``yardstick_hours``: how often an order is preceded by a yardstick; 0: never. ``is_timing``:
+    a repeat is timed now. ``at_boundary`` is called between timed parts, in any thread."""
 
     def __init__(
         self,
@@ -70,10 +71,12 @@ class Agent:
         begin: Begin = Child,
         linger_s: float = LINGER_SECONDS,
         free: Callable[[Path], int] = free_bytes,
+        yardstick_hours: float = 0.0,
     ) -> None:
         self.name, self.artifacts, self._facts, self._folder = facts.name, artifacts, facts, folder
         self.spool = Spool(folder / ORDERS)
         self._begin_child, self._linger_s, self._free = begin, linger_s, free
+        self._yardstick_hours = yardstick_hours
         self._changed = threading.Condition()
         self._connection = Connection()
         self._carried: Carried | None = None
@@ -173,19 +176,17 @@ class Agent:
             self._keep(replace(self._kept, quarantined=reason))
 
     def release(self) -> None:
-        """Take orders again."""
+        """Take orders again. A device that had drifted is as it is from now on: its yardsticks begin anew."""
         with self._changed:
+            why = self._kept.quarantined
+            if isinstance(why, Sentence) and why.code == "fleet.drifts":
+                (self._folder / HISTORY).unlink(missing_ok=True)
             self._keep(Kept())
 
     def _not_taken(self, order: Order) -> Answer | None:
         """Why the order is not begun, if anything is in the way."""
         if self._kept.quarantined:
-            return self._refused(
-                order,
-                "quarantined",
-                sentence("fleet.quarantined", device=self.name, reason=self._kept.quarantined),
-                sentence("fleet.quarantined.remedy", device=self.name),
-            )
+            return self._in_quarantine(order)
         if order.plugins and not self._facts.takes_plugins:
             names = ", ".join(order.plugins)
             return self._refused(
@@ -225,7 +226,7 @@ class Agent:
             plugins: Sequence[str] = self._facts.plugins
             carried.child = self._begin_child(
                 folder,
-                (self.name, *plugins),
+                (self.name, str(self._yardstick_hours), *plugins),
                 lambda said: self._said(carried, said),
                 lambda status: self._ended(carried, status),
             )
@@ -264,6 +265,10 @@ class Agent:
             self._over(carried, result)
         elif carried.refused is not None:
             said = carried.refused
+            if said.code == DRIFTS:
+                self.quarantine(said.text)
+                self._over(carried, self._in_quarantine(carried.order))
+                return
             self._over(carried, self._refused(carried.order, said.code, said.text, said.remedy))
         else:
             last = "" if carried.child is None else carried.child.last_words()
@@ -294,6 +299,14 @@ class Agent:
                 if left_s <= 0:
                     return
                 self._changed.wait(left_s)
+
+    def _in_quarantine(self, order: Order) -> Refused:
+        return self._refused(
+            order,
+            "quarantined",
+            sentence("fleet.quarantined", device=self.name, reason=self._kept.quarantined),
+            sentence("fleet.quarantined.remedy", device=self.name),
+        )
 
     def _refused(self, order: Order, code: str, reason: Sentence | str, remedy: Sentence | str = "") -> Refused:
         if code == "disk_full":

@@ -1,4 +1,4 @@
-"""Carries out one order: ``python -m bench.fleet.device.carrying FOLDER DEVICE``, the child of an agent.
+"""Carries out one order: ``python -m bench.fleet.device.carrying FOLDER DEVICE HOURS PLUGIN…``, the child of an agent.
 
 It measures as ``odb run`` does, with the order's files as its current folder, and writes one JSON line on stdout at
 each boundary between timed parts, and one more if it could not measure. What libraries print goes to the log.
@@ -15,6 +15,7 @@ from bench.errors import OdbError, RunFailure
 from bench.execution.suite_run import Listener
 from bench.fleet.device.artifacts import FULL
 from bench.fleet.device.spool import FILES, ORDER, RECORDS
+from bench.fleet.device.steady import HISTORY, drifted
 from bench.fleet.orders import Order
 from bench.parent import end_with_parent
 from bench.plugins import discover
@@ -23,7 +24,10 @@ from bench.record.runner import FleetDevice
 from bench.scripting.measuring import measure
 from bench.suite.plan import PlannedRun
 from bench.suite.suite import Suite
-from bench.words import Sentence
+from bench.words import Sentence, sentence
+
+DRIFTS = "drifts"
+"""Why an order is refused: the device has drifted, and is put into quarantine."""
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -68,8 +72,9 @@ class Telling(Listener):
         self.say(Said(kind="written", text=recorded.record.record_id))
 
 
-def main(folder: Path, device: str, plugins: list[Path]) -> None:
-    """Carry out the order in ``folder``. ``plugins``: those of the agent."""
+def main(folder: Path, device: str, yardstick_hours: float, plugins: list[Path]) -> None:
+    """Carry out the order in ``folder``. ``yardstick_hours``: how often it is looked whether the device has drifted; 0:
+    never. ``plugins``: those of the agent."""
     end_with_parent()
     telling = Telling(os.dup(1))
     os.dup2(2, 1)
@@ -78,7 +83,14 @@ def main(folder: Path, device: str, plugins: list[Path]) -> None:
     os.chdir(folder / FILES)
     try:
         catalog = discover([*plugins, *(Path(name) for name in order.plugins)])
-        measure(suite, catalog, folder / RECORDS, listener=telling, fleet=FleetDevice(device=device, order=order.id))
+        fleet = FleetDevice(device=device, order=order.id)
+        if yardstick_hours > 0:
+            telling.say(Said(kind="turn", text=sentence("fleet.yardstick")))
+            drift = drifted(suite, catalog, folder, folder.parents[1] / HISTORY, yardstick_hours * 3600, fleet)
+            if drift is not None:
+                telling.say(Said(kind="refused", code=DRIFTS, text=drift))
+                return
+        measure(suite, catalog, folder / RECORDS, listener=telling, fleet=fleet)
     except OdbError as error:
         code = code_of(error)  # what odb run advises for a full disk is about its own folder
         remedy = "" if code == "disk_full" else error.advice
@@ -97,4 +109,4 @@ def code_of(error: OdbError) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], [Path(name) for name in sys.argv[3:]])
+    main(Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]), [Path(name) for name in sys.argv[4:]])

@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bench.errors import InputError
 from bench.fleet.device.agent import Agent, Connection, CutOff
 from bench.fleet.device.artifacts import PART, Artifacts, NoRoom, WrongFile
 from bench.fleet.device.carrying import Said
-from bench.fleet.device.lease import leased
 from bench.fleet.facts import DeviceFacts
 from bench.fleet.orders import Answer, Finished, Order, OrderFile, Refused, Wanted
 
@@ -348,14 +346,3 @@ def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
     with pytest.raises(NoRoom):
         store.put("0" * 64, 21, 0, b"")
     assert 16 == store.bytes()
-
-
-def test_a_device_has_one_worker(tmp_path: Path) -> None:
-    file = tmp_path / "device.lease"
-    with leased(file, {"device": "a"}):
-        with pytest.raises(InputError, match="device a"), leased(file, {"device": "b"}):
-            raise AssertionError
-        with pytest.raises(InputError, match="device a"), leased(file, {"device": "b"}):
-            raise AssertionError
-    with leased(file, {"device": "b"}):
-        pass

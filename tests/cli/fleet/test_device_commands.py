@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from bench.cli.group import odb
 from bench.errors import InputError
-from bench.fleet.device.lease import leased
 from bench.fleet.keys import make_keys
+from bench.machine.lease import leased
 
 pytestmark = pytest.mark.skipif(
     not (find_spec("cryptography") and find_spec("distributed")), reason="the extra fleet is not installed"

@@ -5,15 +5,16 @@ seconds.
 """
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
 from bench.fleet.device.agent import ARTIFACTS, Agent
 from bench.fleet.device.artifacts import Artifacts
 from bench.fleet.device.facts import facts_of
-from bench.fleet.device.lease import leased
 from bench.fleet.device.serving import serve
 from bench.fleet.security import party_of
+from bench.machine.lease import LOCKS, leased
 from bench.plugins import Catalog, discover
 from bench.words import Sentence
 
@@ -28,6 +29,7 @@ def main(name: str, scheduler: str, keys: Path, folder: Path, files: tuple[Path,
     found = discover(files)
     catalog = Catalog(tuple(ref for ref in found.refs if ref.from_file or ref.kind != "targets"))
     facts = facts_of(name, catalog, labels={"soc": name}, plugins=files)
+    os.environ[LOCKS] = str(folder)  # its machine is another than those of the other boards
     with leased(folder.with_suffix(".lease"), {"device": name}):
         agent = Agent(facts, folder, Artifacts(folder / ARTIFACTS))
         asyncio.run(serve(agent, scheduler, party, None, tell))

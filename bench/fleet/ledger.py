@@ -17,7 +17,7 @@ from bench.reading import NOT_DECODED, is_file
 from bench.words import Sentence, sentence
 
 LEDGER = "fleet.jsonl"
-Kind = Literal["plan", "sent", "began", "fetched", "acknowledged", "refused", "lost", "left_out"]
+Kind = Literal["plan", "sent", "began", "fetched", "acknowledged", "dropped", "refused", "lost", "left_out"]
 DONE = ("fetched", "acknowledged")
 UNDER_WAY = ("sent", "began")
 SAID_ONCE = ("plan", "left_out")
@@ -115,7 +115,7 @@ class Ledger:
 
 
 def _take(standings: dict[str, Standing], line: Line) -> None:
-    if not line.order or line.kind == "plan":
+    if not line.order or line.kind in ("plan", "dropped"):
         return
     standing = standings.setdefault(line.order, Standing())
     if standing.last in DONE and line.kind not in DONE:

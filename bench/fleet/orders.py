@@ -81,7 +81,7 @@ class Refused(Struct, frozen=True, kw_only=True, tag="refused"):
 Answer = Finished | Wanted | Refused
 """What the task of an order returns."""
 
-REFUSALS = ("quarantined", "no_plugins", "disk_full", "crashed", "wrong_file", "cannot_plan")
+REFUSALS = ("quarantined", "dropped", "no_plugins", "disk_full", "crashed", "wrong_file", "cannot_plan")
 
 
 class Event(Struct, frozen=True, kw_only=True):

@@ -70,7 +70,7 @@ def _orders(lines: Iterable[Line]) -> dict[str, _Known]:
     for line in lines:
         if line.kind == "plan":
             found.setdefault(line.order, _Known(line))
-        elif line.order in found:
+        elif line.order in found and line.kind != "dropped":
             one = found[line.order]
             if one.last is None or one.last.kind not in DONE or line.kind in DONE:
                 one.last = line

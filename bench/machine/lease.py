@@ -130,14 +130,14 @@ def _locked(descriptor: int, shared: bool = False) -> bool:
 
 def _locked_bytes(descriptor: int, shared: bool) -> bool:
     """As Windows has it: any byte of ``PLACES``, or all of them."""
-    assert sys.platform == "win32"
-    import msvcrt
+    if sys.platform == "win32":
+        import msvcrt
 
-    for place in range(PLACES) if shared else (0,):
-        os.lseek(descriptor, place, os.SEEK_SET)
-        with suppress(PermissionError):
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1 if shared else PLACES)
-            return True
+        for place in range(PLACES) if shared else (0,):
+            os.lseek(descriptor, place, os.SEEK_SET)
+            with suppress(PermissionError):
+                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1 if shared else PLACES)
+                return True
     return False
 
 

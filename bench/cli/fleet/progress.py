@@ -71,6 +71,12 @@ class Drawn(FleetWatcher):
         code = "cli.fleet.refused" if line.kind == "refused" else "cli.fleet.lost"
         self._say(code, order, line.device, reason=clean(str(line.reason)))
 
+    def twice(self, order: str, device: str) -> None:
+        self._print(say("cli.fleet.twice", order=clean(order), device=clean(device)))
+
+    def joined(self, device: str) -> None:
+        self._print(say("cli.fleet.joined", device=clean(device)))
+
     def away(self, device: str) -> None:
         self._print(say("cli.fleet.away", device=clean(device)))
 

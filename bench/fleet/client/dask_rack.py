@@ -174,6 +174,9 @@ class DaskRack:
     async def acknowledge(self, device: str, order_id: str) -> None:
         await self._call(device, calls.acknowledge, order_id)
 
+    async def drop(self, device: str, order_id: str) -> None:
+        await self._call(device, calls.drop, order_id)
+
     async def quarantine(self, device: str, reason: Sentence | str) -> None:
         await self._call(device, calls.quarantine, msgspec.json.encode(reason))
 

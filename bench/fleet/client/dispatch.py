@@ -6,8 +6,8 @@ grace time, or told that the run died. What is on its way is written in the ledg
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from bench.fleet.client.planning import FleetOrder, FleetPlan
 from bench.fleet.client.rack import Away, Declined, Garbled, Rack
 from bench.fleet.client.supplying import supply
+from bench.fleet.client.waiting import Pool, Waiting
 from bench.fleet.client.watching import FleetWatcher
 from bench.fleet.ledger import DONE, UNDER_WAY, Ledger, Line
 from bench.fleet.orders import Answer, Event, Finished, Refused, Wanted
@@ -46,11 +47,12 @@ class Unverified(Exception):
 class Patience(Struct, frozen=True, kw_only=True):
     """``grace_s``: how long an order waits for its device to return. ``pause_s``: before a device that could not be
     reached is tried again; twice as long each time. ``busy_s``: before a file is offered again to a device that is
-    timing a run."""
+    timing a run. ``join_s``: between two looks for devices that have joined."""
 
     grace_s: float = 300.0
     pause_s: float = 0.2
     busy_s: float = 1.0
+    join_s: float = 5.0
 
 
 class Dispatch:
@@ -67,11 +69,7 @@ class Dispatch:
     ) -> None:
         self._rack, self._plan, self._ledger, self._keep = rack, plan, ledger, keep
         self._watcher, self._patience = watcher or FleetWatcher(), patience or Patience()
-        self._open: dict[str, FleetOrder] = {}
-        self._pools: dict[tuple[str, ...], deque[FleetOrder]] = {}
-        self._pools_of: dict[str, list[tuple[str, ...]]] = {}
-        self._held: dict[str, dict[str, FleetOrder]] = {}
-        self._holder: dict[str, str] = {}  # of an order
+        self._waiting = Waiting()
         self._fetching: set[str] = set()
         self._begun: set[str] = set()
         self._losses: dict[str, int] = {}
@@ -79,6 +77,7 @@ class Dispatch:
         self._excluded: dict[str, set[str]] = {}
         self._without: dict[str, Line] = {}  # devices that get no orders now, and why
         self._barred: set[str] = set()
+        self._lanes: dict[str, asyncio.Task[None]] = {}
         self._news, self._over = asyncio.Event(), asyncio.Event()
         self._sending = asyncio.Semaphore(AT_ONCE)
         self._error: BaseException | None = None
@@ -91,21 +90,30 @@ class Dispatch:
         here; what runs on devices goes on."""
         self._rack.listen(self.hear)
         self._watcher.planned(self._plan, self.done_before)
-        devices = {*self._pools_of, *self._held}
-        lanes = [asyncio.create_task(self._watched(device)) for device in sorted(devices)] if self._open else []
+        if self._waiting.open:
+            devices = sorted(self._waiting.devices)
+            self._lanes = {device: asyncio.create_task(self._watched(device)) for device in devices}
         try:
-            if lanes:
+            if self._lanes:
                 await self._over.wait()
         finally:
+            lanes, self._lanes = [*self._lanes.values()], {}
             for lane in lanes:
                 lane.cancel()
             await asyncio.gather(*lanes, return_exceptions=True)
         if self._error is not None:
             raise self._error
 
+    def admit(self, device: str, orders: Collection[str]) -> None:
+        """A device has joined that was not there as the plan was made: it takes part in ``orders``, as far as they
+        are open and not for one device alone."""
+        if self._lanes and device not in self._lanes and self._waiting.admit(device, orders):
+            self._watcher.joined(device)
+            self._lanes[device] = asyncio.create_task(self._watched(device))
+
     def hear(self, event: Event) -> None:
         """What a device tells of an order; of orders of other clients nothing is known here."""
-        order = self._open.get(event.order)
+        order = self._waiting.open.get(event.order)
         if order is None:
             return
         if event.kind == "began" and order.id not in self._begun:
@@ -113,11 +121,6 @@ class Dispatch:
             self._ledger.add(Line(kind="began", order=order.id, device=event.device))
         if event.text:
             self._watcher.step(order, event.device, event.text)
-
-    @property
-    def under_way(self) -> int:
-        """How many orders devices hold now."""
-        return sum(order in self._open for order in self._holder)
 
     # ------------------------------------------------------------------------------------------------- orders
 
@@ -129,65 +132,32 @@ class Dispatch:
         if standing.last in DONE:
             self.done_before += 1
             return
-        self._open[order.id] = order
-        self._pool(order.devices)
-        if standing.last in UNDER_WAY and standing.device:
-            self._hold(standing.device, order)
-            if standing.begun:
-                self._begun.add(order.id)
-        else:
-            self._pool(order.devices).append(order)
-
-    def _pool(self, devices: tuple[str, ...]) -> deque[FleetOrder]:
-        """The orders that wait for any of these devices."""
-        if devices not in self._pools:
-            self._pools[devices] = deque()
-            for device in devices:
-                self._pools_of.setdefault(device, []).append(devices)
-        return self._pools[devices]
-
-    def _hold(self, device: str, order: FleetOrder) -> None:
-        self._held.setdefault(device, {})[order.id] = order
-        self._holder[order.id] = device
-
-    def _let_go(self, order: FleetOrder) -> None:
-        """No device holds the order."""
-        self._held.get(self._holder.pop(order.id, ""), {}).pop(order.id, None)
+        is_held = standing.last in UNDER_WAY and bool(standing.device)
+        self._waiting.add(order, standing.device if is_held else "")
+        if is_held and standing.begun:
+            self._begun.add(order.id)
 
     async def _next(self, device: str) -> FleetOrder:
         """The order that the device has to carry out next; waits until there is one."""
-        while True:
-            held = self._held.get(device)
-            if held:
-                return next(iter(held.values()))
-            for pool in self._pools_of.get(device, ()):
-                while self._pools[pool]:
-                    order = self._pools[pool].popleft()
-                    if order.id in self._open:
-                        self._hold(device, order)
-                        return order
+        while (order := self._waiting.next(device)) is None:
             self._news.clear()
             await self._news.wait()
+        return order
 
     def _put_back(self, order: FleetOrder) -> None:
         """The order waits for any device that has not refused it; without one it is lost."""
-        self._let_go(order)
         self._begun.discard(order.id)
-        left = tuple(device for device in order.devices if device not in self._excluded.get(order.id, ()))
-        self._pool(left).appendleft(order)
-        self._drain(left)
+        self._drain(self._waiting.put_back(order, self._excluded.get(order.id, ())))
         self._news.set()
 
-    def _drain(self, pool: tuple[str, ...]) -> None:
+    def _drain(self, pool: Pool) -> None:
         """Give up what waits for devices none of which takes orders now."""
         if not all(device in self._without for device in pool):
             return
         why = self._without[pool[-1]]
-        while self._pools[pool]:
-            order = self._pools[pool].popleft()
-            if order.id in self._open:
-                device = order.order.device or (pool[0] if len(pool) == 1 else "")
-                self._give_up(order, why.kind, device, why)
+        for order in self._waiting.drain(pool):
+            device = order.order.device or (pool[0] if len(pool) == 1 else "")
+            self._give_up(order, why.kind, device, why)
 
     def _give_up(self, order: FleetOrder, kind: str, device: str, why: Line | Refused) -> None:
         """The order ends without a record."""
@@ -197,17 +167,16 @@ class Dispatch:
         self._settle(order)
 
     def _settle(self, order: FleetOrder) -> None:
-        self._let_go(order)
-        self._open.pop(order.id, None)
-        if not self._open:
+        self._waiting.close(order)
+        if not self._waiting.open:
             self._over.set()
 
     def _without_orders(self, device: str, why: Line) -> None:
         """The device gets no orders; what only it could do is given up."""
         self._without[device] = why
-        for order in list(self._held.get(device, {}).values()):
+        for order in self._waiting.held(device):
             self._put_back(order)
-        for pool in self._pools_of.get(device, ()):
+        for pool in self._waiting.pools_of(device):
             self._drain(pool)
 
     # ------------------------------------------------------------------------------------------------ devices
@@ -273,20 +242,38 @@ class Dispatch:
         """What the device has done while nobody listened: results are fetched, runs that died are counted."""
         holdings = await self._rack.holdings(device)
         for order_id in holdings.finished:
-            order = self._open.get(order_id)
+            order = self._waiting.open.get(order_id)
             if order is not None:
                 await self._fetch(device, order, await self._rack.result(device, order_id))
             elif self._ledger.standing(order_id).last in DONE:
-                await self._rack.acknowledge(device, order_id)
-                self._ledger.add(Line(kind="acknowledged", order=order_id, device=device))
-        running = self._open.get(holdings.running)
-        if running is not None and running.id not in self._holder:
-            self._hold(device, running)
+                await self._let_forget(device, order_id)
+        running = self._waiting.open.get(holdings.running)
+        if running is not None and not self._waiting.holder(running.id):
+            self._waiting.hold(device, running)
             self._begun.add(running.id)
-        for order in list(self._held.get(device, {}).values()):
+        elif holdings.running and self._is_elsewhere(device, holdings.running):
+            await self._let_forget(device, holdings.running)
+        for order in self._waiting.held(device):
             if order.id in self._begun and order.id != holdings.running:
                 died = sentence("fleet.client.run_died", device=device)
                 await self._died(device, order, died, sentence("fleet.crashed.remedy", device=device))
+
+    def _is_elsewhere(self, device: str, order_id: str) -> bool:
+        """Whether an order of this folder is done, or held by another device."""
+        is_done = self._ledger.standing(order_id).last in DONE
+        return is_done or self._waiting.holder(order_id) not in ("", device)
+
+    async def _let_forget(self, device: str, order_id: str) -> None:
+        """The device forgets its run of an order that is done, and ends it if it still goes on. A run that this device
+        did again after the order had gone to another is told in the ledger."""
+        standing = self._ledger.standing(order_id)
+        await self._rack.drop(device, order_id)
+        if standing.last in DONE and standing.device == device:  # fetched, and its device had not heard of it
+            self._ledger.add(Line(kind="acknowledged", order=order_id, device=device))
+            return
+        reason = sentence("fleet.client.twice", device=device, other=standing.device)
+        self._ledger.add(Line(kind="dropped", order=order_id, device=device, code="twice", reason=reason))
+        self._watcher.twice(order_id, device)
 
     async def _carry_out(self, device: str, order: FleetOrder) -> None:
         self._ledger.add(Line(kind="sent", order=order.id, device=device))
@@ -297,7 +284,7 @@ class Dispatch:
             answer = declined.refused
         if isinstance(answer, Finished):
             await self._fetch(device, order, answer)
-        elif isinstance(answer, Refused):
+        elif isinstance(answer, Refused) and order.id in self._waiting.open:
             await self._refused(device, order, answer)
 
     async def _answer(self, device: str, order: FleetOrder) -> Answer:
@@ -316,6 +303,8 @@ class Dispatch:
     async def _refused(self, device: str, order: FleetOrder, refused: Refused) -> None:
         if refused.code == "crashed":
             await self._died(device, order, refused.reason, refused.remedy)
+        elif refused.code == "dropped":  # for another client of the rack; here it is still wanted
+            self._put_back(order)
         elif refused.code == "quarantined":
             self._bar(device, "quarantined", refused.reason, refused.remedy)
         else:
@@ -354,7 +343,7 @@ class Dispatch:
     async def _fetch(self, device: str, order: FleetOrder, finished: Finished) -> None:
         """Bring the record here, prove that it is whole, write that down, and let the device forget it. What another
         device has carried out meanwhile is left where it is."""
-        if order.id not in self._open or order.id in self._fetching:
+        if order.id not in self._waiting.open or order.id in self._fetching:
             return
         self._fetching.add(order.id)
         try:
@@ -363,6 +352,7 @@ class Dispatch:
             self._fetching.discard(order.id)
         if place is None:
             return
+        other = self._waiting.holder(order.id)
         self._in_a_row[device] = 0
         self._ledger.add(Line(kind="fetched", order=order.id, device=device, record=place.name))
         self._watcher.fetched(order, device, place)
@@ -371,6 +361,9 @@ class Dispatch:
             self._ledger.add(Line(kind="acknowledged", order=order.id, device=device))
         finally:  # what was fetched is done, whether or not the device hears of it now
             self._settle(order)
+        if other not in ("", device):  # it got the order when this device was away
+            with suppress(Away):
+                await self._let_forget(other, order.id)
 
     async def _kept(self, device: str, order: FleetOrder, finished: Finished) -> Path | None:
         """Where the record is; ``None`` where it never arrived whole, and the order is given up."""

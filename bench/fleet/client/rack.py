@@ -87,6 +87,9 @@ class Rack(Protocol):
     async def acknowledge(self, device: str, order_id: str) -> None:
         """The result is here and whole; the device may forget it."""
 
+    async def drop(self, device: str, order_id: str) -> None:
+        """The order was carried out elsewhere; the device ends its run and forgets it."""
+
     async def quarantine(self, device: str, reason: Sentence | str) -> None:
         """The device takes no orders until it is released."""
 

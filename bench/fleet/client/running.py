@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -46,7 +47,7 @@ async def measured(
         waited = under_way(ledger.standings)
         absent = sorted(set(waited) - set(await rack.names()))
         await asyncio.gather(*(_returned(rack, device, watcher, patience) for device in absent))
-        plan, _ = await planned(rack, asked)
+        plan, found = await planned(rack, asked)
         for gap in plan.left_out:
             ledger.add(
                 Line(
@@ -74,10 +75,30 @@ async def measured(
                     )
                 )
         dispatch = Dispatch(rack, plan, ledger, Keeper(out), watcher, patience)
-        await dispatch.run()
+        joining = asyncio.create_task(_admit_newcomers(rack, asked, found, dispatch, patience))
+        try:
+            await dispatch.run()
+        finally:
+            joining.cancel()
+            await asyncio.gather(joining, return_exceptions=True)
         return _outcome(plan, ledger, out)
     finally:
         ledger.close()
+
+
+async def _admit_newcomers(
+    rack: Rack, asked: Asked, found: Sequence[Device], dispatch: Dispatch, patience: Patience
+) -> None:
+    """Have devices take part that join later, where an order is for any that fits."""
+    known = {one.facts.name: one for one in found}
+    while not asked.each:
+        await asyncio.sleep(patience.join_s)
+        with suppress(Away):
+            names = sorted({*await rack.names()} - known.keys())
+            for one in (await rack.ask(names))[0] if names else ():
+                known[one.facts.name] = one
+                plan = _plan(asked, [*known.values()], ())
+                dispatch.admit(one.facts.name, {o.id for o in plan.orders if one.facts.name in o.devices})
 
 
 async def _returned(rack: Rack, device: str, watcher: FleetWatcher, patience: Patience) -> None:

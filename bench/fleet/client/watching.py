@@ -25,6 +25,12 @@ class FleetWatcher:
     def failed(self, order: FleetOrder, line: Line, final: bool) -> None:
         """The order was refused or its run was lost. ``final``: it is not tried again."""
 
+    def twice(self, order: str, device: str) -> None:
+        """The device had a run of that order, which another carried out meanwhile; it is not kept."""
+
+    def joined(self, device: str) -> None:
+        """A device has joined that was not there before, and takes orders."""
+
     def away(self, device: str) -> None:
         """The device cannot be reached."""
 

@@ -54,6 +54,7 @@ class Carried:
         self.began_ns, self.since_utc_ns = time.monotonic_ns(), time.time_ns()
         self.child: Child | None = None
         self.refused: Said | None = None
+        self.is_dropped = False
         self.running = Running(order=self.id, model="", target="", scenario="", since_utc_ns=self.since_utc_ns)
 
 
@@ -170,6 +171,19 @@ class Agent:
             self._heard.pop(order_id, None)
             self._changed.notify_all()
 
+    def drop(self, order_id: str) -> None:
+        """The order was carried out elsewhere: its run is ended, which counts as no lost run, and its result removed.
+        Returns at once."""
+        with self._changed:
+            carried = self._carried
+            is_running = carried is not None and carried.id == order_id
+        if carried is None or not is_running:
+            self.acknowledge(order_id)
+            return
+        carried.is_dropped = True
+        if carried.child is not None:
+            threading.Thread(target=carried.child.stop, name="odb-fleet-drop", daemon=True).start()
+
     def quarantine(self, reason: Sentence | str) -> None:
         """Take no orders until ``release``; what runs goes on. It holds when the agent is started again."""
         with self._changed:
@@ -230,6 +244,8 @@ class Agent:
                 lambda said: self._said(carried, said),
                 lambda status: self._ended(carried, status),
             )
+            if carried.is_dropped:  # meanwhile
+                carried.child.stop()
         except (OSError, OdbError) as error:
             full = isinstance(error, OSError) and error.errno in FULL
             reason = error.sentence if isinstance(error, OdbError) else (error.strerror or str(error))
@@ -253,6 +269,10 @@ class Agent:
         self.is_timing = False
         self.at_boundary()
         if self._stopping:
+            return
+        if carried.is_dropped:
+            told = sentence("fleet.dropped", device=self.name)
+            self._over(carried, self._refused(carried.order, "dropped", told))
             return
         seconds = (time.monotonic_ns() - carried.began_ns) / 1e9
         try:

@@ -73,6 +73,11 @@ def acknowledge(order_id: str) -> None:
     here().acknowledge(order_id)
 
 
+def drop(order_id: str) -> None:
+    """The order was carried out elsewhere: end its run, if it still goes on, and forget what came of it."""
+    here().drop(order_id)
+
+
 def quarantine(reason: bytes) -> None:
     """Take no orders. ``reason``: a ``Sentence`` or text, as JSON."""
     here().quarantine(msgspec.json.decode(reason, type=Sentence | str))

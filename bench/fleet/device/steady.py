@@ -16,8 +16,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from bench.analysis.run_processes import timed
 from bench.errors import OdbError
-from bench.execution.suite_run import Listener, model_choice
+from bench.execution.suite_run import model_choice
 from bench.nights.point import point_of
 from bench.plugins import Catalog
 from bench.record.record import RecordedRun
@@ -114,12 +115,11 @@ def drifted(
     if not is_due(sessions, target, now_s, every_s):
         return None
     session = Session(utc_s=now_s, target=target)
-    with suppress(OdbError):
-        (ask, ref), *_ = choose_models(suite, catalog)
-        models = default_models(catalog, model_choice(ask, ref).task)[:1]
+    with suppress(OdbError, OSError):
+        tasks = {model_choice(ask, ref).task for ask, ref in choose_models(suite, catalog)}
+        models = default_models(catalog, *tasks)[:1]
         own = Suite(name="yardstick", models=models, targets=suite.targets)
-        if models:
-            (run,) = measure(own, catalog, folder / RECORDS, listener=Listener(), fleet=fleet)
+        for run in measure(own, catalog, folder / RECORDS, fleet=fleet)[:1] if models else ():
             session = session_of(run, session)
     with suppress(OSError), history.open("ab") as file:
         file.write(msgspec.json.encode(session) + b"\n")
@@ -131,7 +131,9 @@ def drifted(
 
 def session_of(run: RecordedRun, session: Session) -> Session:
     """``session`` with what was measured."""
-    point = point_of(run, "", "")
+    if run.record.status != "ok":
+        return session
+    point = point_of(timed(run), "", "")
     versions = hashlib.sha256(msgspec.json.encode(point.versions, order="deterministic")).hexdigest()[:12]
     level = point.levels[point.leading].mean if point.counts and point.leading is not None else None
     return Session(utc_s=session.utc_s, target=session.target, versions=versions, level=level)

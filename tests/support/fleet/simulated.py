@@ -66,6 +66,7 @@ class Simulated:
     running: str = ""
     began: list[str] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
     quarantined: Sentence | str = ""
 
 
@@ -127,6 +128,8 @@ class SimulatedRack:
         while order_id not in one.finished:
             await self._moved.wait()
             self._there(device)
+            if order_id in one.dropped:
+                return Refused(order=order_id, device=device, code="dropped", reason="another did it")
             if not one.running and order_id not in one.finished:
                 raise Away
         return one.finished[order_id]
@@ -165,6 +168,14 @@ class SimulatedRack:
         one = self._there(device)
         one.finished.pop(order_id, None)
         one.acknowledged.append(order_id)
+
+    async def drop(self, device: str, order_id: str) -> None:
+        one = self._there(device)
+        one.finished.pop(order_id, None)
+        one.dropped.append(order_id)
+        if one.running == order_id:
+            one.running = ""
+        self.moved()
 
     async def quarantine(self, device: str, reason: Sentence | str) -> None:
         self._there(device).quarantined = reason

@@ -1,0 +1,157 @@
+"""Orders that went to another device while theirs was away, and devices that join later: each record once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
+
+from bench.fleet.client.dispatch import Dispatch, Patience
+from bench.fleet.client.planning import FleetOrder, FleetPlan
+from bench.fleet.client.running import _admit_newcomers
+from bench.fleet.ledger import LEDGER, Ledger, Line, read_ledger
+from bench.fleet.orders import Order
+from tests.bench.fleet.test_planning import SUITE, asked
+from tests.support.fleet.simulated import Kept, Simulated, SimulatedRack
+
+PATIENCE = Patience(grace_s=0.02, pause_s=0.001, busy_s=0.0, join_s=0.001)
+Then = Callable[[SimulatedRack, Dispatch], Awaitable[None]]
+
+
+def order(number: int, *devices: str, each: bool = False) -> FleetOrder:
+    made = Order(suite=b"%d" % number, device=devices[0] if each else "")
+    return FleetOrder(id=made.id, order=made, model="m", target="null:cpu", scenario="s", devices=devices)
+
+
+def dispatched(rack: SimulatedRack, orders: Collection[FleetOrder], out: Path, kept: Kept, then: Then) -> list[Line]:
+    """What the ledger holds after a run during which ``then`` happens."""
+
+    async def run() -> None:
+        plan = FleetPlan(orders=tuple(orders), left_out=())
+        dispatch = Dispatch(rack, plan, Ledger(out / LEDGER), kept, patience=PATIENCE)
+        going_on = asyncio.create_task(dispatch.run())
+        await then(rack, dispatch)
+        await asyncio.wait_for(going_on, 20)
+
+    asyncio.run(run())
+    return list(read_ledger(out / LEDGER))
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.001)
+
+
+async def lost(rack: SimulatedRack, begun: str = "a", other: str = "b") -> None:
+    """The device goes away as it runs, and stays away until another has its order."""
+    await until(lambda: bool(rack.devices[begun].running))
+    rack.devices[begun].is_away = True
+    rack.moved()
+    await until(lambda: bool(rack.devices[other].running))
+
+
+def back(rack: SimulatedRack, device: str = "a") -> None:
+    rack.devices[device].is_away = False
+    rack.moved()
+
+
+def dropped(lines: list[Line]) -> list[tuple[str, str]]:
+    return [(line.device, line.code) for line in lines if line.kind == "dropped"]
+
+
+def test_a_device_that_returns_ends_the_run_that_another_has_now(tmp_path: Path) -> None:
+    """And takes the next order."""
+    one, two = order(1, "a", "b"), order(2, "a", each=True)
+    rack, kept = SimulatedRack([Simulated("a"), Simulated("b")], hold=True), Kept()
+
+    async def then(rack: SimulatedRack, dispatch: Dispatch) -> None:
+        await lost(rack)
+        back(rack)
+        await until(lambda: rack.devices["a"].dropped == [one.id])
+        rack.hold = False
+        rack.end("b")
+
+    lines = dispatched(rack, [one], tmp_path, kept, then)
+    assert ([one.id], [one.id]) == (kept.orders, rack.devices["b"].acknowledged)
+    assert [("a", "twice")] == dropped(lines)
+    assert two.devices == ("a",)
+
+
+def test_a_result_that_comes_back_is_kept_and_the_other_run_is_ended(tmp_path: Path) -> None:
+    one = order(1, "a", "b")
+    rack, kept = SimulatedRack([Simulated("a"), Simulated("b")], hold=True), Kept()
+
+    async def then(rack: SimulatedRack, dispatch: Dispatch) -> None:
+        await lost(rack)
+        rack.end("a")
+        back(rack)
+        await until(lambda: bool(rack.devices["b"].dropped))
+
+    lines = dispatched(rack, [one], tmp_path, kept, then)
+    assert ([one.id], [one.id]) == (kept.orders, rack.devices["a"].acknowledged)
+    assert ([("b", "twice")], "") == (dropped(lines), rack.devices["b"].running)
+    assert [("fetched", "a")] == [(line.kind, line.device) for line in lines if line.kind == "fetched"]
+
+
+def test_of_two_results_one_is_kept_and_the_other_told(tmp_path: Path) -> None:
+    """The device returns when all is done but another run."""
+    one, two = order(1, "a", "b"), order(2, "b", each=True)
+    rack, kept = SimulatedRack([Simulated("a"), Simulated("b")], hold=True), Kept()
+
+    async def then(rack: SimulatedRack, dispatch: Dispatch) -> None:
+        await until(lambda: bool(rack.devices["b"].running))
+        rack.end("b")
+        await lost(rack)
+        rack.end("b")
+        await until(lambda: len(kept.orders) == 2)
+
+    lines = dispatched(rack, [one, two], tmp_path, kept, then)
+    rack.end("a")
+    back(rack)
+    three = order(3, "a", each=True)
+    rack.hold = False
+    lines = dispatched(rack, [one, three], tmp_path, kept, lambda rack, dispatch: asyncio.sleep(0))
+    assert sorted((one.id, two.id, three.id)) == sorted(kept.orders)
+    assert ([("a", "twice")], {}) == (dropped(lines), rack.devices["a"].finished)
+
+
+def test_a_device_that_joins_takes_part_in_what_is_for_any(tmp_path: Path) -> None:
+    """And in nothing that is for one device alone."""
+    shared, alone = [order(number, "a") for number in range(3)], order(9, "a", each=True)
+    rack, kept = SimulatedRack([Simulated("a"), Simulated("b")], hold=True), Kept()
+
+    async def then(rack: SimulatedRack, dispatch: Dispatch) -> None:
+        await until(lambda: bool(rack.devices["a"].running))
+        dispatch.admit("b", [one.id for one in (*shared, alone)])
+        dispatch.admit("b", [one.id for one in shared])
+        await until(lambda: bool(rack.devices["b"].running))
+        rack.hold = False
+        for name in ("b", "a"):
+            rack.end(name)
+
+    dispatched(rack, [*shared, alone], tmp_path, kept, then)
+    assert sorted(one.id for one in (*shared, alone)) == sorted(kept.orders)
+    assert rack.devices["b"].began
+    assert alone.id not in rack.devices["b"].began
+
+
+def test_what_joins_is_asked_once_and_planned_as_the_others(tmp_path: Path) -> None:
+    """With ``--each`` the plan stays as it was shown."""
+    told: list[tuple[str, int]] = []
+
+    class Told:
+        def admit(self, device: str, orders: Collection[str]) -> None:
+            told.append((device, len(orders)))
+
+    async def joined(each: bool) -> None:
+        rack = SimulatedRack([Simulated("a"), Simulated("b", is_away=True)])
+        found, _ = await rack.ask(["a"])
+        looking = asyncio.create_task(_admit_newcomers(rack, asked(SUITE, each=each), found, Told(), PATIENCE))  # type: ignore[arg-type]
+        await asyncio.sleep(0.02)
+        back(rack, "b")
+        await asyncio.sleep(0.1)
+        looking.cancel()
+
+    asyncio.run(joined(each=True))
+    assert told == []
+    asyncio.run(joined(each=False))
+    assert told == [("b", 2)]

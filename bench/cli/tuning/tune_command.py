@@ -127,6 +127,7 @@ def _tuned(question: "Asked", catalog: "Catalog", folder: Path, as_json: bool) -
     """Search, write what was found into ``folder``, and show it."""
     from bench.cli.tuning.progress import progress
     from bench.execution.tuning.tuner import tune
+    from bench.machine.lease import machine_shared
     from bench.plugins import load
     from bench.scratch import reserved
     from bench.scripting.measuring import remove_empty
@@ -135,7 +136,7 @@ def _tuned(question: "Asked", catalog: "Catalog", folder: Path, as_json: bool) -
     _refuse_used(folder)
     prepare_folder(folder)
     try:
-        with reserved(folder / DATA), progress(sys.stderr) as listener:
+        with reserved(folder / DATA), machine_shared(), progress(sys.stderr) as listener:
             _refuse_used(folder)  # another search may have ended meanwhile
             found = tune(question, folder, listener)
             files = _written(found, question, catalog, folder)

@@ -22,7 +22,6 @@ from bench.execution.tuning.ledger import Ledger
 from bench.execution.tuning.opening import Opened, failed, opened
 from bench.execution.tuning.question import Asked, demand_figure, elsewhere
 from bench.execution.workbench import Bench
-from bench.machine.lease import machine_shared
 from bench.measure.repeat import MeasureJob
 from bench.passes.evidence import known
 from bench.plugins import load
@@ -387,7 +386,6 @@ class Tuner:
         return sentence(code, setting=setting, **figures)
 
 
-@machine_shared()
 def tune(asked: Asked, out: Path, listener: TuneListener | None = None) -> Tuning:
     """Search within the budget; what an earlier search left in ``out`` is not measured again. After an interrupt the
     result says so. Raises ``OdbError`` where nothing could be measured, and ``KeyboardInterrupt`` where nothing was

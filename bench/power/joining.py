@@ -5,6 +5,7 @@ is on the line between them. A reading that is a mean stands in the middle of th
 that the log does not cover, or in which it has a gap, has no energy.
 """
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -90,21 +91,33 @@ class Readings:
         watts = np.concatenate(([ends[0]], self.watts[inside], [ends[1]]))
         return float((np.diff(seconds) * (watts[1:] + watts[:-1]) / 2).sum())
 
-    def by_clock(self, window: RepeatEnergy) -> float:
-        """The fraction of the window's energy by which it changes at most, if the offset is wrong by its doubt."""
+    def by_place(self, window: RepeatEnergy) -> float:
+        """The fraction of the window's energy by which it changes at most, if the offset is wrong by its doubt, and if
+        the power at its ends was that of the reading before or after them and not between these."""
         begin = ((window.began_unix_ns or 0) - self._origin_unix_ns) / 1e9
         end = begin + window.duration_ns / 1e9
         here = self._area(begin, end)
         doubts = np.linspace(-self._alignment.doubt_s, self._alignment.doubt_s, 5)
         found = [self._area(begin + doubt, end + doubt) for doubt in doubts]
-        return max(abs(one - here) for one in found) / here if here > 0 else 0.0
+        by_clock = max(abs(one - here) for one in found)
+        by_ends = self._at_end(begin, 0), self._at_end(end, -1)
+        return math.hypot(by_clock, *by_ends) / here if here > 0 else 0.0
+
+    def _at_end(self, at: float, side: int) -> float:
+        """Joules that the interpolation at one end of a window may be wrong by: between that moment and the reading
+        inside the window, power may have been that of either of its neighbours all the time. ``side``: of that reading,
+        0 behind the moment and -1 before it."""
+        after = min(max(1, int(np.searchsorted(self.seconds, at))), len(self.seconds) - 1)
+        inside, pair = after + side, self.watts[after - 1 : after + 1]
+        between = (float(np.interp(at, self.seconds, self.watts)) + float(self.watts[inside])) / 2
+        return abs(float(self.seconds[inside]) - at) * max(between - float(pair.min()), float(pair.max()) - between)
 
     def joined(self, record: Record, idle: Idle, about: About) -> Joined:
         """The record with a channel of this log in every window that it covers."""
         told: list[Sentence] = []
         left_out: list[Unmetered] = []
         repeats: list[Repeat] = []
-        by_clock: list[float] = []
+        by_place: list[float] = []
         for number, repeat in enumerate(record.repeats, 1):
             energy = self._metered(repeat.energy, idle.watts)
             if isinstance(energy, Missing):
@@ -112,7 +125,7 @@ class Readings:
                 left_out.append(Unmetered(number, energy.code, energy.told))
                 repeats.append(repeat)
                 continue
-            by_clock.append(self.by_clock(energy))
+            by_place.append(self.by_place(energy))
             prefill = self._metered(repeat.prefill_energy, idle.watts)
             kept = repeat.prefill_energy if isinstance(prefill, Missing) else prefill
             repeats.append(replace(repeat, energy=energy, prefill_energy=kept))
@@ -123,11 +136,11 @@ class Readings:
             doubt_s=self._alignment.doubt_s,
             idle_watts=idle.watts,
             stands_for=self._alignment.stands_for,
-            clock_uncertainty=max(by_clock, default=None),
+            clock_uncertainty=max(by_place, default=None),
             idle=idle.found,
             left_out=tuple(left_out),
         )
-        return Joined(replace(record, repeats=tuple(repeats), meter=meter), bool(by_clock), tuple(told))
+        return Joined(replace(record, repeats=tuple(repeats), meter=meter), bool(by_place), tuple(told))
 
     def _metered(self, window: RepeatEnergy | None, idle_watts: float | None) -> RepeatEnergy | Missing:
         """``window`` with the channel of this log, or why it has none."""

@@ -78,8 +78,8 @@ class JoinedMeter(Part, frozen=True):
     ``joined_from``: the id of the record without the meter; its own where the log was joined by ``odb run``.
     ``stands_for``: what a reading is: power at a ``moment``, or the mean of the time ``before`` or ``after`` it.
     ``problem``: why no repeat has energy: ``not_aligned``, or ``unusable`` by the log's doubts; ``reason``: in words.
-    ``clock_uncertainty``, ``stated_uncertainty``: fractions of the energy: by ``doubt_s``, the largest of all repeats,
-    and as the user stated it of the meter."""
+    ``clock_uncertainty``, ``stated_uncertainty``: fractions of the energy: by ``doubt_s`` and by what power was between
+    the readings at the ends of a repeat, the largest of all repeats, and as the user stated it of the meter."""
 
     log: str
     sha256: str

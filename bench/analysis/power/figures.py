@@ -8,7 +8,7 @@ from bench.analysis.power.tokens import TokensCost, tokens_cost
 from bench.analysis.run_processes import Processes
 from bench.scenarios.kinds import samples_of
 from bench.stats.percentiles import sorted_percentile
-from bench.stats.processes import between_means
+from bench.stats.processes import between_positive
 
 Values = list[float | None]
 Bounds = tuple[float, float] | None
@@ -22,7 +22,7 @@ def middle(run: Processes, values: Values) -> float | None:
 
 def between(of: Callable[[Processes], Values]) -> Callable[[Processes], Bounds]:
     """The 95 % interval between processes of what ``of`` gives."""
-    return lambda run: between_means([value for value in of(run) if value is not None])
+    return lambda run: between_positive([value for value in of(run) if value is not None])
 
 
 def joules(run: Processes) -> Values:

@@ -90,9 +90,10 @@ def _searched(stage: Stage, lanes: Sequence[Call], warmup: Timeline, warm: bool,
     from bench.analysis.open_loops.attempts import THOUSANDTHS, counted, kept_attempt, search_settled
 
     rule, bound_ns, tried = stage.rule, _bound_ns(stage), list[Tried]()
-    expected = BUSY * len(lanes) * NS_PER_S / max(1.0, median(warmup.latency_ns().tolist()))
-    goal = goal_of(rule, float(stage.scenario.number(PERCENTILE.name)), expected, _fewest(stage))
-    refuse_too_long(rule, expected, goal.fewest, goal.percentile)
+    fewest, percentile = _fewest(stage), float(stage.scenario.number(PERCENTILE.name))
+    goal = goal_of(
+        rule, percentile, first_rate(rule, warmup.latency_ns().tolist(), len(lanes), fewest, percentile), fewest
+    )
     ends_ns, attempts = timing.clock() + EXTENDED * rule.max_duration_ns, list["Attempt"]()
     while sum(one.queries for one in attempts) < rule.max_queries and (trial := next_trial(attempts, goal)) is not None:
         queries = min(trial.queries, int((ends_ns - timing.clock()) * trial.rate_per_s / NS_PER_S))
@@ -130,9 +131,19 @@ def _bound_ns(stage: Stage) -> int:
     return round(stage.scenario.number(BOUND.name) * NS_PER_MS)
 
 
-def refuse_too_long(rule: StoppingRule, expected_per_s: float, fewest: int, percentile: float) -> None:
-    """Raise ``RunFailure`` where one attempt alone takes longer than a search may."""
-    takes_ns, most_ns = round(fewest / expected_per_s * NS_PER_S), EXTENDED * rule.max_duration_ns
+def first_rate(rule: StoppingRule, warmup_ns: Sequence[int], lanes: int, fewest: int, percentile: float) -> float:
+    """Where a search begins: so much of what the lanes did as they warmed up, but at a rate whose attempt ends in time,
+    so that other work on the machine makes an attempt late and not impossible. Raises ``RunFailure`` where an attempt
+    takes longer than a search may although every query were as short as the shortest."""
+    most_ns = EXTENDED * rule.max_duration_ns
+    usual, at_best = (BUSY * lanes * NS_PER_S / max(1.0, of(warmup_ns)) for of in (median, min))
+    refuse_too_long(at_best, fewest, percentile, most_ns)
+    return max(usual, fewest * NS_PER_S / most_ns)
+
+
+def refuse_too_long(expected_per_s: float, fewest: int, percentile: float, most_ns: int) -> None:
+    """Raise ``RunFailure`` where so many queries take longer than a search may."""
+    takes_ns = round(fewest / expected_per_s * NS_PER_S)
     if takes_ns > most_ns:
         raise RunFailure(
             "timeout",

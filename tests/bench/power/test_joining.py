@@ -122,3 +122,14 @@ def test_a_real_meters_log_gives_its_known_joules(realdata: Path) -> None:
     readings = Readings(log, Alignment("clock", 0.0, 0.0), ORIGIN_NS)
     window = RepeatEnergy(1, round(span * 1e9), None, (), ORIGIN_NS)
     assert readings.energy(window) == pytest.approx(5083.64, abs=0.01)
+
+
+def test_what_power_was_between_readings_at_an_end_is_part_of_the_uncertainty() -> None:
+    """A reading a second, and a step from 10 to 30 W in the second in which the repeat begins: half a second may have
+    had 10 W and not 25 W on average, 7.5 J of 297.5 J. A steady power is known."""
+    seconds = np.arange(0.0, 60.0)
+    step = joined(log_of(seconds, np.where(seconds > 5, 30.0, 10.0)), run_at(5.5, seconds=10.0))
+    assert step.record.repeats[0].energy.channels[0].joules_total == pytest.approx(297.5)
+    assert step.record.meter.clock_uncertainty == pytest.approx(7.5 / 297.5, rel=0.02)
+    even = joined(log_of(seconds, np.full(60, 30.0)), run_at(5.5, seconds=10.0))
+    assert even.record.meter.clock_uncertainty == pytest.approx(0.0, abs=1e-9)

@@ -79,7 +79,9 @@ def test_prefill_and_decode_apart_with_idle_and_without() -> None:
     assert figure("joules_per_prompt_token", run) == (pytest.approx(1.0), pytest.approx((1.0, 1.0)))
     value, between = figure("joules_per_generated_token", run)
     assert value == pytest.approx(5.0)
-    assert between == pytest.approx((5 - 4.303 * 0.5 / 3**0.5, 5 + 4.303 * 0.5 / 3**0.5), abs=1e-3)
+    logs = np.log([4.5, 5.0, 5.5])
+    reach = 4.303 * logs.std(ddof=1) / 3**0.5
+    assert between == pytest.approx(tuple(np.exp([logs.mean() - reach, logs.mean() + reach])), abs=1e-3)
     assert figure("total_joules_per_prompt_token", run)[0] == pytest.approx(1.05)
     assert figure("total_joules_per_generated_token", run)[0] == pytest.approx(5.0)
 

@@ -280,6 +280,18 @@ def test_a_search_that_would_take_too_long_is_refused() -> None:
     assert "percentile=90" in caught.value.remedy
 
 
+def test_a_busy_process_searches_what_fits_and_is_not_lost() -> None:
+    """All queries of its warm-up but one take 25 times as long as the device needs: it begins at a rate whose attempt
+    ends in time, says what it found, and its run goes on. The device needs 20 ms, of which 662 fit."""
+    rule = replace(QUICK, max_duration_ns=5 * SECOND)
+    device = Device([20 * MS] + [500 * MS] * 400)
+    found = play_server(stage_of(device, scenario_of("server:rate=auto,latency=5s"), rule), device.clock, device.wait)
+    rates = found.arrays["axis_thousandths"] / 1000
+    assert rates[0] >= 662 / 50 / 1.02
+    assert found.converged is False
+    assert len(found.arrays["latency_ns"])
+
+
 @pytest.mark.parametrize(
     "text", ["server:rate=200000", "server:rate=0.01", "fixed-rate:rate=0", "fixed-rate:drop=all", "server:latency=x"]
 )

@@ -9,7 +9,7 @@ from bench.reading import is_file
 from bench.record.record import Record
 from bench.suite.built_in_datasets import dataset_folder
 from bench.suite.dataset_options import parse_options
-from bench.suite.suite import Suite
+from bench.suite.suite import ModelAsk, Suite
 from bench.words import sentence
 
 
@@ -32,9 +32,16 @@ def refuse_other_inputs(record: Record, suite: Suite) -> None:
     """Raise ``InputError`` where the only model of ``suite``, made of ``record``, is fed other files than those that
     passed through the record's pipeline. What the record does not say, or the user replaces, is not checked."""
     facts, (model,) = record.plan.pipeline, suite.models
-    place = model.pipeline_inputs or model.dataset
-    if facts is None or not place:
-        return
+    if facts is not None and not fed_alike(record, model):
+        told = sentence("pipeline.other_inputs", folder=model.pipeline_inputs or model.dataset, files=facts.files)
+        raise InputError(told, sentence("pipeline.other_inputs.remedy"))
+
+
+def fed_alike(record: Record, model: ModelAsk) -> bool:
+    """Whether ``model`` is fed the files that passed through the pipeline of ``record``; so is one that is fed none.
+    Raises ``InputError`` where there is no file."""
+    if not model.pipeline_inputs and not model.dataset:
+        return True
     ask = PipelineAsk(
         kind=_kind(record),
         folder=Path(model.pipeline_inputs) if model.pipeline_inputs else dataset_folder(model.dataset),
@@ -43,9 +50,7 @@ def refuse_other_inputs(record: Record, suite: Suite) -> None:
         options=model.dataset_options,
         most=most_inputs(record.plan.scenario),
     )
-    if not _same(ask, record):
-        told = sentence("pipeline.other_inputs", folder=place, files=facts.files)
-        raise InputError(told, sentence("pipeline.other_inputs.remedy"))
+    return _same(ask, record)
 
 
 def _ask_of(record: Record, place: Path, *, labelled: bool) -> PipelineAsk:

@@ -12,7 +12,7 @@ from PIL import Image
 from bench.contracts import Artifact, Levels, Normaliser, Pipeline, Scenario, TensorSpec
 from bench.errors import InputError
 from bench.inputs.images import image_tensor
-from bench.pipelines.again import refuse_other_inputs
+from bench.pipelines.again import fed_alike, refuse_other_inputs
 from bench.pipelines.asked import PipelineAsk, PipelineOpening, files_of, sha256_of_inputs
 from bench.pipelines.opening import open_staged, pipeline_of, tried
 from bench.pipelines.pictures import PicturePipeline
@@ -276,7 +276,9 @@ def test_measured_again_a_folder_of_the_name_must_hold_the_same_files(photos: Pa
     record = replace(made, plan=replace(made.plan, pipeline=facts, scenario=scenario))
     suite = Suite(models=(ModelAsk("net.onnx", **{fed: str(photos)}),))
     refuse_other_inputs(record, suite)
+    assert fed_alike(record, suite.models[0])
     files[0].write_bytes(files[0].read_bytes() + b"more")
+    assert not fed_alike(record, suite.models[0])
     with pytest.raises(InputError, match=f"photos does not hold the {len(files)} file"):
         refuse_other_inputs(record, suite)
     refuse_other_inputs(record, Suite(models=(ModelAsk("net.onnx"),)))

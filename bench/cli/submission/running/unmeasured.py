@@ -6,10 +6,13 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bench.errors import InputError
 from bench.execution.model_files import checksum_of
 from bench.execution.runner import Memo
 from bench.execution.workbench import Bench
+from bench.pipelines.again import fed_alike
 from bench.record.record import Record, RecordedRun
+from bench.scenarios.kinds import kind_of
 from bench.submission.measuring.remaining import record_of, skipped_record
 from bench.suite.plan import Plan, PlannedRun
 
@@ -43,13 +46,22 @@ def progress_of(bench: Bench, plan: Plan, recorded: Sequence[RecordedRun], *, ag
     told: dict[int, Record] = {}
     for place, run in enumerate(plan.runs):
         checksum = partial(_checksum, bench, run, memo)
-        usable = record_of(run, checksum, records) if run.skip is None else None
+        alike = [one for one in records if _fed_alike(one, run)]
+        usable = record_of(run, checksum, alike) if run.skip is None else None
         if again_invalid and usable is not None and is_invalid(usable):
             continue
         skipped = skipped_record(run, checksum, records) if usable is None else None
         done |= {} if usable is None else {place: usable}
         told |= {} if skipped is None else {place: skipped}
     return Progress(plan, done, told)
+
+
+def _fed_alike(record: Record, run: PlannedRun) -> bool:
+    """Whether the files of a pipeline are still those of the record; a folder that is none is for the run to tell."""
+    try:
+        return not kind_of(run.scenario).staged or fed_alike(record, run.model.ask)
+    except InputError:
+        return False
 
 
 def _checksum(bench: Bench, run: PlannedRun, memo: Memo) -> str | None:

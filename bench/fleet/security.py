@@ -144,7 +144,7 @@ def checked(keys: Path, role: Role, now: datetime) -> "Certificate":
     if (found := role_of(certificate.issuer)) != role:
         raise InputError(
             sentence(
-                f"fleet.certificate_not_of_{role}", file=keys / CERTIFICATE, name=name_of(certificate), role=found
+                f"fleet.certificate_not_of.{role}", file=keys / CERTIFICATE, name=name_of(certificate), role=found
             ),
             sentence("fleet.certificate_role.remedy"),
         )

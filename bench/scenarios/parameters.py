@@ -18,6 +18,8 @@ SECONDS: Mapping[str, float] = MappingProxyType(
 )
 """Units of a duration, which a value may have as its suffix: ``33ms``."""
 LONGEST_LIST = 64
+UNBOUNDED = 1_000_000_000
+"""A parameter that states no upper bound has this one."""
 
 
 def named(parameters: Iterable[Parameter], key: str) -> Parameter | None:
@@ -97,7 +99,7 @@ def _bounds(parameter: Parameter) -> Sentence:
     if parameter.unit in SECONDS:
         example = f"{max(10, math.ceil(parameter.least))}{parameter.unit}"
         return sentence("scenario.bounds.duration", unit=parameter.unit, example=example, **known)
-    return sentence("scenario.bounds", **known)
+    return sentence("scenario.bounds" if parameter.most < UNBOUNDED else "scenario.bounds.least", **known)
 
 
 def check(origin: Sentence | str, parameter: Parameter, value: object) -> None:

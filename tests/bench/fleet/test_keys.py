@@ -131,7 +131,7 @@ def test_keys_of_another_role_are_told_before_anything_is_connected(keys: Path) 
             if holder == role:
                 party_of(keys / folder, role)
             else:
-                assert f"fleet.certificate_not_of_{role}" == refused(keys / folder, role=role)
+                assert f"fleet.certificate_not_of.{role}" == refused(keys / folder, role=role)
 
 
 LISTENING = {("scheduler", "board"), ("scheduler", "client"), ("board", "scheduler")}

@@ -56,7 +56,11 @@ def test_a_full_suite_is_read(tmp_path: Path) -> None:
             "unknown scenario: ofline\nDid you mean offline? A plugin file's scenario needs --plugin FILE.",
         ),
         ("repeats = 0\n", "repeats must be 1 or more, not 0"),
-        ("[[scenarios]]\nlanes = 0\n", "scenario single-stream: lanes must be 1 or more, not 0"),
+        (
+            "[[scenarios]]\nlanes = 0\n",
+            "scenario single-stream: lanes must be 1 or more, not 0\n"
+            "lanes takes numbers of 1 or more; odb list scenarios shows all parameters.",
+        ),
         ("timeout_s = -1.0\n", "timeout_s must be above 0 and finite, not -1.0"),
     ],
 )

@@ -39,7 +39,7 @@ def rack(tmp_path: Path) -> Iterator[Loopback]:
     rack = Loopback(tmp_path)
     try:
         rack.begin_scheduler()
-        rack.begin_device("--plugin", str(PLUGIN), "--target", "null")
+        rack.begin_device("--plugin", str(PLUGIN), "--target", "null", "--yardstick-hours", "0")
         rack.connect()
         rack.worker()
         yield rack
@@ -48,7 +48,7 @@ def rack(tmp_path: Path) -> Iterator[Loopback]:
 
 
 def test_a_run_of_a_rack_takes_half_a_second_longer_at_most(benchmark: Any, rack: Loopback, tmp_path: Path) -> None:
-    """The median over the pairs. Planning and connecting are left out: they are done once for a whole suite."""
+    """The median over the pairs. Planning, connecting and the daily yardstick are left out."""
     suite = Suite(
         models=(ModelAsk("fake"),), targets=(TargetAsk("null:cpu"),), preset="quick", repeats=1, max_seconds=0.2
     )
@@ -86,4 +86,4 @@ def alone(order: Order, folder: Path) -> None:
     (folder / FILES).mkdir(parents=True)
     (folder / ORDER).write_bytes(msgspec.json.encode(order))
     with (folder / "said.txt").open("wb") as said:
-        subprocess.run([*CARRYING, str(folder), "board", str(PLUGIN)], stdout=said, stderr=said, check=True)
+        subprocess.run([*CARRYING, str(folder), "board", "0", str(PLUGIN)], stdout=said, stderr=said, check=True)

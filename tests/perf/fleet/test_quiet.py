@@ -93,7 +93,7 @@ def test_a_worker_around_a_run_changes_nothing(
 
 def carried(rack: Loopback, order: Order, files: list[Path], out: Path) -> Path:
     """Records of the order as a worker carries it out, which has joined for it. Nothing is asked while it runs."""
-    rack.begin_device("--plugin", str(PLUGINS), "--target", "null", "--target", "ort")
+    rack.begin_device("--plugin", str(PLUGINS), "--target", "null", "--target", "ort", "--yardstick-hours", "0")
     try:
         rack.connect()
         for file in files:
@@ -121,5 +121,5 @@ def alone(order: Order, files: list[Path], out: Path) -> Path:
         copyfile(file, out / FILES / file.name)
     (out / ORDER).write_bytes(msgspec.json.encode(order))
     with (out / "said.txt").open("wb") as said:
-        subprocess.run([*CARRYING, str(out), "board", str(PLUGINS)], stdout=said, stderr=said, check=True)
+        subprocess.run([*CARRYING, str(out), "board", "0", str(PLUGINS)], stdout=said, stderr=said, check=True)
     return out / RECORDS

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 AUTHORITY, CLIENT, SCHEDULER, WORKER = "authority", "client", "scheduler", "worker"
 CA, CERTIFICATE, KEY, REVOKED, ISSUED = "ca.pem", "cert.pem", "key.pem", "revoked.pem", "issued"
-DAYS, MOST_DAYS = 825, 36_500
+DAYS, AUTHORITY_DAYS, MOST_DAYS = 825, 3_650, 36_500
 EARLIER = timedelta(days=1)
 """Certificates are valid from a day ago, for devices whose clock is late."""
 MOST_KEY_BYTES = 1 << 16
@@ -48,8 +48,9 @@ def make_keys(
     devices, and of ``clients``; a new rack without any gets ``worker`` and ``client``. Returns the folders that were
     made; what is there is never written over.
 
-    ``hosts``: names and addresses of the scheduler. ``days``: how long new certificates are valid. Raises
-    ``InputError`` for a name that no folder may have, and where the folder cannot be written.
+    ``hosts``: names and addresses of the scheduler. ``days``: how long new certificates are valid; authorities are for
+    ten years at least, so that parties can be renewed without a new rack. Raises ``InputError`` for a name that no
+    folder may have, and where the folder cannot be written.
     """
     demand_engine()
     parties: list[tuple[str, Role]] = [(SCHEDULER, "scheduler")]
@@ -65,7 +66,7 @@ def make_keys(
     made = []
     with _writing(folder):
         if is_new:
-            _make_authorities(folder / AUTHORITY, begin, end)
+            _make_authorities(folder / AUTHORITY, begin, max(end, begin + EARLIER + timedelta(days=AUTHORITY_DAYS)))
             made.append(folder / AUTHORITY)
         for name, role in parties:
             if not exists(folder / name):

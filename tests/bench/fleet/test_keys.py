@@ -91,12 +91,20 @@ def test_an_expired_certificate_is_told_with_its_day(tmp_path: Path) -> None:
 
 def test_what_helps_against_an_expired_certificate_depends_on_its_authority(tmp_path: Path) -> None:
     """Nothing that exists is written over: the folder of the party is removed, or all keys are made in another."""
-    make_keys(tmp_path, days=90, now=NOW - timedelta(days=9))
+    make_keys(tmp_path, days=2, now=NOW - timedelta(days=9))
     make_keys(tmp_path, ["late"], days=2, now=NOW - timedelta(days=9))
-    for later, told in ((0, "remove the folder of this party"), (300, "in another folder")):
+    for later, told in ((0, "remove the folder of this party"), (3_700, "in another folder")):
         with pytest.raises(InputError, match="expired") as raised:
             party_of(tmp_path / "late", "device", now=NOW + timedelta(days=later))
         assert told in str(raised.value.remedy)
+
+
+def test_a_party_can_be_renewed_after_the_first_certificates_have_ended(tmp_path: Path) -> None:
+    """The authority does not end with them."""
+    make_keys(tmp_path, ["a"], days=2, now=NOW - timedelta(days=9))
+    shutil.rmtree(tmp_path / "a")
+    make_keys(tmp_path, ["a"], days=90, now=NOW)
+    party_of(tmp_path / "a", "device", now=NOW + timedelta(days=60))
 
 
 def test_a_certificate_of_the_future_is_the_clock(keys: Path) -> None:

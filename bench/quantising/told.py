@@ -10,6 +10,8 @@ from bench.words import current, say, units
 
 SHOWN = 6
 """Nodes outside the accelerator that a sentence names."""
+NOTED_DB = 1.0
+"""A method that was not chosen and lost so much less on the judging samples is named."""
 
 
 def samples_told(sampled: Sampled) -> list[str]:
@@ -82,6 +84,25 @@ def failures_told(outcome: Quantised) -> list[str]:
         if one.failure:
             reasons.setdefault(str(one.failure), []).append(one.method)
     return [say("quantise.why_failed", methods=methods, why=why) for why, methods in reasons.items()]
+
+
+def choice_told(outcome: Quantised) -> list[str]:
+    """Why a method that lost less on the samples of the table was not chosen: others chose. Nothing where none did."""
+    sampled, chosen = outcome.sampled, None if outcome.chosen is None else outcome.tries[outcome.chosen]
+    if chosen is None or chosen.widened or not sampled.held_back:
+        return []
+    gains = [(_gain_db(one, chosen), one) for one in outcome.tries if one.fits and not one.widened]
+    gain, one = max(gains, key=lambda found: found[0])
+    if gain < NOTED_DB:
+        return []
+    samples = sampled.choosing or sampled.calibrating
+    return [say("quantise.chosen_by_others", method=one.method, gain=units.number(gain, "dB"), samples=samples)]
+
+
+def _gain_db(one: Try, chosen: Try) -> float:
+    """How much less ``one`` lost than the chosen method on the judging samples; 0 where that is not known."""
+    errors = [None if each.judging is None else decibels(each.judging.error) for each in (one, chosen)]
+    return 0.0 if errors[0] is None or errors[1] is None else errors[0] - errors[1]
 
 
 def agreement_told(found: Agreement) -> str:

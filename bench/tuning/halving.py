@@ -38,10 +38,9 @@ DECIDED_FROM = 3  # processes of each setting that is left; the first chose it, 
 
 
 class Estimate(Struct, frozen=True):
-    """Of a setting against the default: ``ratio`` of its figure over the default's; ``interval`` at 95 % by the spread
-    between processes, of the settings that are left together, or of all where it is not; ``None`` while no setting was
-    measured in two. ``processes``: in how
-    many it was measured."""
+    """Of a setting against the default: ``ratio`` of its figure over the default's; ``processes``: in how many it was
+    measured. ``interval``: at 95 %, by the spread between processes, pooled over the settings that are left for one of
+    these, else over all; ``None`` while no setting was measured in two."""
 
     ratio: float
     interval: tuple[float, float] | None
@@ -128,9 +127,11 @@ class Search:
 
     def next_heat(self) -> tuple[Setting, ...]:
         """What to measure next, the default first; ``()`` once the search has ended."""
-        while not self._waiting or self._is_decided():
-            if self._is_decided() or not self._go_on():
+        while not (decided := self._is_decided()) and not self._waiting:
+            if not self._go_on():
                 return ()
+        if decided:
+            return ()
         heat: list[Setting] = []
         for setting in self._waiting:
             if setting in heat or len(heat) == self._width - 1:

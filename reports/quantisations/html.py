@@ -7,6 +7,7 @@ from bench.printable import visible
 from bench.quantising.outcome import Quantised
 from bench.quantising.told import (
     agreement_told,
+    choice_told,
     failures_told,
     layer_rows,
     loss_told,
@@ -63,7 +64,7 @@ def _facts(outcome: Quantised) -> list[tuple[str, str]]:
 
 
 def _said(outcome: Quantised) -> list[str]:
-    lines = failures_told(outcome)
+    lines = [*failures_told(outcome), *choice_told(outcome)]
     if outcome.agreement is not None:
         lines.append(agreement_told(outcome.agreement))
     if outcome.lost.reason:

@@ -13,6 +13,7 @@ from bench.printable import clean
 from bench.quantising.carrying_out import sampled, why_none
 from bench.quantising.told import (
     agreement_told,
+    choice_told,
     failures_told,
     layer_rows,
     loss_told,
@@ -83,7 +84,7 @@ def parts(outcome: "Quantised") -> Iterator[str]:
     yield say("quantise.title", file=clean(outcome.source.name), scheme=outcome.scheme)
     yield "\n".join(clean(line) for line in samples_told(outcome.sampled))
     yield columns(*tries_table(outcome), width, wrapping=(METHOD, STATE))
-    yield from map(clean, failures_told(outcome))
+    yield from map(clean, (*failures_told(outcome), *choice_told(outcome)))
     if outcome.chosen is None:
         return
     if outcome.agreement is not None:

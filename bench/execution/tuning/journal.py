@@ -7,7 +7,8 @@ depends on the time or on the machine is kept too, so that it takes the same way
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,11 +16,13 @@ import msgspec
 from msgspec import Struct
 
 from bench import __version__
-from bench.errors import InputError
+from bench.errors import InputError, OdbError
+from bench.execution.runner import JobRunner
 from bench.execution.tuning.checking import Answered
 from bench.execution.tuning.heats import Process
 from bench.execution.tuning.opening import Opened
 from bench.execution.tuning.question import Asked
+from bench.execution.twins import named_twin
 from bench.passes.evidence import known
 from bench.reading import NOT_DECODED, exists, read_bytes
 from bench.record.record import Failure
@@ -50,10 +53,14 @@ class Number(Line, frozen=True, kw_only=True, tag="number"):
 
 
 class Outcome(Struct, frozen=True):
-    """Of one process: either of them."""
+    """Of one process: either of them. Raises ``ValueError`` for both, and for none."""
 
     process: Process | None = None
     failure: Failure | None = None
+
+    def __post_init__(self) -> None:
+        if (self.process is None) == (self.failure is None):
+            raise ValueError("a process measured something, or failed")
 
     @property
     def of(self) -> Process | Failure:
@@ -63,7 +70,8 @@ class Outcome(Struct, frozen=True):
 
 
 class HeatLine(Line, frozen=True, kw_only=True, tag="heat"):
-    """``wall_ns``: of all its processes, from the first start to the last exit."""
+    """``outcomes``: one a setting, in the order of ``about``. ``wall_ns``: of all its processes, from the first start
+    to the last exit."""
 
     outcomes: tuple[Outcome, ...]
     wall_ns: int
@@ -95,7 +103,7 @@ class Journal:
         if self._earlier:
             found = self._earlier.popleft()
             if not isinstance(found, kind) or found.about != about:
-                raise InputError(sentence("tune.journal_unfit", file=self._path), sentence("tune.exists.remedy"))
+                raise self.unfit()
             return found
         made = make()
         self._append(made)
@@ -114,6 +122,20 @@ class Journal:
             raise InputError(
                 sentence("tune.journal_of_another", file=self._path, names=other), sentence("tune.exists.remedy")
             )
+
+    def unfit(self) -> InputError:
+        """The error of a file that no search of this kind has left."""
+        return InputError(sentence("tune.journal_unfit", file=self._path), sentence("tune.exists.remedy"))
+
+    @contextmanager
+    def removed_if_refused(self) -> Iterator[None]:
+        """Raises what the block raises, and removes the file for an ``OdbError``: the next search begins anew."""
+        try:
+            yield
+        except OdbError:
+            with suppress(OSError):
+                self._path.unlink()
+            raise
 
     def _append(self, line: AnyLine) -> None:
         data = msgspec.json.encode(line) + b"\n"
@@ -141,17 +163,22 @@ def journal_in(folder: Path) -> Journal:
     try:
         lines = tuple(msgspec.json.decode(line, type=AnyLine) for line in whole.splitlines())
     except NOT_DECODED:
-        raise InputError(sentence("tune.journal_unfit", file=path), sentence("tune.exists.remedy")) from None
+        raise Journal(path).unfit() from None
     return Journal(path, lines, len(whole))
 
 
 def facts_of(asked: Asked, opened: Opened) -> dict[str, str]:
     """What must be the same for measurements to hold. The budget may be another."""
-    facts, artifact = known(opened.evidence.checked).facts, opened.artifact
+    facts, artifact, prepared = known(opened.evidence.checked).facts, opened.artifact, opened.evidence.prepared
     suite = msgspec.json.encode(asked.suite)
+    fed = None if prepared is None else prepared.inputs
+    twin = named_twin(opened.run, artifact, JobRunner(opened.bench, opened.memo, opened.bench.deadline_s))
     return {
         "version": __version__,
         "model_sha256": artifact.sha256 or (artifact.source.sha256 if artifact.source is not None else ""),
+        "inputs_sha256": "" if fed is None else fed.sha256,
+        "template_sha256": "" if fed is None or fed.template is None else fed.template.sha256,
+        "reference_sha256": "" if twin is None else str(twin.sha256),
         "device": str(facts.device_name),
         "cpu": str(opened.evidence.environment.host.get("cpu")),
         "runtime": _text(facts.versions),

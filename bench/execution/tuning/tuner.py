@@ -69,9 +69,9 @@ class Tuner:
 
     def run(self) -> Tuning:
         """Raises ``OdbError`` where nothing can be tuned; ``KeyboardInterrupt`` with what was measured kept."""
+        self._journal.begin(facts_of(self._asked, self._opened))
         if self._journal.processes:
             self._listener.told(sentence("tune.goes_on", processes=self._journal.processes))
-        self._journal.begin(facts_of(self._asked, self._opened))
         self._prepare_ns = self._journal.number("prepare_ns", self._budget.used_ns)
         reserve = self._begin()
         self._halve(reserve)
@@ -84,13 +84,13 @@ class Tuner:
         self._listener.step(sentence("tune.step.default"))
         first = self._heat((DEFAULT, DEFAULT), self._opened.gathering.deadline_s() * 2)
         lost = next((one for one in first if isinstance(one, Failure)), None)
-        if lost is not None:
-            raise failed(lost)
-        demand_figure(self._measure.metric, first)
+        with self._journal.removed_if_refused():  # what the default lacks now it may have in the next search
+            if lost is not None:
+                raise failed(lost)
+            demand_figure(self._measure.metric, first)
         self._width = self._journal.number("width", fitting(first))
-        reserve = Reserve(
-            self._prepare_ns, self._budget.process_ns, self._width, beside=self._measure.beside is not None
-        )
+        beside = self._measure.beside is not None
+        reserve = Reserve(self._prepare_ns, self._budget.process_ns, self._width, beside=beside)
         size = self._space.size - 1
         free_ns = self._budget.left_ns - reserve.total_ns
         count = settings_for(free_ns, self._budget.process_ns, self._width, size + 1)
@@ -101,10 +101,9 @@ class Tuner:
                 sentence("tune.budget_too_short", budget=self._asked.budget_ns, process=self._budget.process_ns),
                 sentence("tune.budget_too_short.remedy", minutes=whole_minutes(least_ns)),
             )
-        count = self._journal.number("drawn", count)
+        self._drawn = count = self._journal.number("drawn", count)
         settings = chosen(self._space, count + 1, self._asked.seed)
         proposes = proposals(count, count >= size)
-        self._drawn = count
         self._search = Search(
             self._space,
             settings,
@@ -132,12 +131,11 @@ class Tuner:
     def _halve(self, reserve: Reserve) -> None:
         while heat := self._search.next_heat():
             kept_back_ns = replace(reserve, process_ns=self._budget.process_ns).total_ns
-            free = self._journal.number(
-                "free", (self._budget.left_ns - kept_back_ns) // max(1, self._budget.process_ns)
-            )
-            before = set(self._search.alive)
+            spare_ns = self._budget.left_ns - kept_back_ns
+            free = self._journal.number("free", spare_ns // max(1, self._budget.process_ns))
+            before = self._search.alive
             if self._search.shorten(max(0, free)):
-                self._leave_out(before - set(self._search.alive))
+                self._leave_out([one for one in before if one not in self._search.alive])
                 heat = self._search.next_heat()
             if not heat or free < len(heat):
                 break
@@ -221,6 +219,8 @@ class Tuner:
 
         about = " | ".join((scenario.name, *map(text_of, settings)))
         line = self._journal.line(HeatLine, about, now)
+        if len(line.outcomes) != len(settings):
+            raise self._journal.unfit()
         self._now(line.used_ns)
         return tuple(one.of for one in line.outcomes), line.wall_ns
 

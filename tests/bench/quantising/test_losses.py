@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from bench.contracts import CalibrationSet, MadeFrom
 from bench.quantising.lineage import with_result
 from bench.quantising.losses import decibels, least, loss
-from bench.quantising.outcome import Loss, Placed, Quantised, Sampled
-from bench.quantising.told import placed_told
+from bench.quantising.outcome import Loss, Placed, Quantised, Sampled, Try
+from bench.quantising.told import choice_told, placed_told
 
 
 def of(values: list[list[float]]) -> list[dict[str, np.ndarray]]:
@@ -106,6 +106,44 @@ def test_the_command_that_measures_it_names_a_target_where_it_ran(tmp_path: Path
     for placed, command in (((ran,), f"{plain} -t qnn:htp-emu -O soc=x"), ((failed,), plain), ((), plain)):
         outcome = with_result(replace(quantised(), placed=placed), (result,), result)
         assert command == outcome.command
+
+
+@pytest.mark.parametrize(
+    ("other_db", "fits", "held_back", "choosing", "said"),
+    [
+        (
+            28.7,
+            True,
+            True,
+            2,
+            "minmax is 3.50 dB higher. It was not chosen: its loss on 2 samples",
+        ),
+        (28.7, True, True, 0, "loss on 4 samples"),
+        (26.1, True, True, 2, ""),
+        (20.0, True, True, 2, ""),
+        (28.7, False, True, 2, ""),
+        (28.7, True, False, 0, ""),
+    ],
+)
+def test_a_method_that_only_the_judging_samples_prefer_is_named(
+    other_db: float, fits: bool, held_back: bool, choosing: int, said: str
+) -> None:
+    """So that nobody wonders why the table's best was not taken; not for a difference below 1 dB, nor of a file that is
+    too large."""
+
+    def lost(db: float) -> Loss:
+        return Loss(output="y", error=10 ** (-db / 10), interval95=None, samples=2)
+
+    tries = (
+        Try(method="entropy", options={}, judging=lost(25.2)),
+        Try(method="minmax", options={}, judging=lost(other_db), fits=fits),
+        Try(method="entropy", options={}, judging=lost(40.0), widened=("layer",)),
+        Try(method="broken", options={}, failure="no"),
+    )
+    sampled = replace(quantised().sampled, held_back=held_back, choosing=choosing, calibrating=4)
+    lines = choice_told(replace(quantised(), tries=tries, sampled=sampled))
+    assert bool(said) == bool(lines)
+    assert said in "".join(lines)
 
 
 def quantised() -> Quantised:

@@ -19,9 +19,11 @@ from bench.execution.tuning.opening import Opened
 from bench.execution.tuning.question import Asked, measure_of
 from bench.execution.tuning.tuner import TuneListener, Tuner
 from bench.execution.workbench import Bench
+from bench.inputs.prepared import Prepared
 from bench.measure.repeat import MeasureJob
 from bench.passes.evidence import Checked, Evidence
 from bench.plugins import Catalog, PluginRef
+from bench.record.inputs import InputFacts
 from bench.record.record import Environment, Failure, Fidelity
 from bench.suite.plan import ModelChoice, PlannedRun, TargetChoice
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
@@ -154,9 +156,10 @@ def tuner_on(
     seed: int = 0,
     goal: Goal = "latency",
     going_on: bool = False,
+    inputs: InputFacts | None = None,
 ) -> Tuner:
     """A search of the space of ``options``, with the default prepared in 5 seconds. ``going_on``: with what an earlier
-    one left in ``folder``."""
+    one left in ``folder``. ``inputs``: what the model is fed."""
     gathering = FakeGathering(folder)
     suite = Suite(models=(ModelAsk("fake"),), targets=(TargetAsk("knobs:cpu"),), seed=seed)
     asked = Asked(
@@ -174,7 +177,13 @@ def tuner_on(
         task="tensor",
         measure=measure_of(goal, "tensor", Scenario(), 0.03),
         gathering=cast(Gathering, gathering),
-        evidence=Evidence(run=run, environment=Environment(), checked=checked, fidelity=RIGHT),
+        evidence=Evidence(
+            run=run,
+            environment=Environment(),
+            prepared=Prepared(artifact=gathering.artifact, inputs=inputs),
+            checked=checked,
+            fidelity=RIGHT,
+        ),
         artifact=gathering.artifact,
         space=Space(tuple(options)),
         memo=Memo(),

@@ -8,10 +8,17 @@ import pytest
 from msgspec.structs import replace
 
 from bench.contracts import Tunable
-from bench.errors import InputError
+from bench.errors import InputError, RunFailure
+from bench.execution.tuning import journal as journal_module
 from bench.execution.tuning import tuner as tuner_module
+from bench.execution.tuning.heats import Heat
 from bench.execution.tuning.journal import JOURNAL, journal_in
+from bench.record.inputs import InputFacts, TemplateUsed
+from bench.record.record import Failure
+from bench.testing import fake_artifact
+from bench.testing.records import INPUTS
 from bench.tuning.result import Confirmation, Tuning
+from bench.words import sentence
 from tests.support.tuning.fake_search import OPTIONS, SECOND, Machine, options_of, tuner_on
 
 MANY = (*OPTIONS, Tunable(name="hum", values=("1", "2")))
@@ -137,3 +144,57 @@ def test_the_time_of_each_part_is_in_the_journal(machine: Machine, tmp_path: Pat
     assert isinstance(found.confirmation, Confirmation)
     assert "confirmation" == lines[-1]["what"]
     assert 0 < journal_in(tmp_path).processes
+
+
+def test_a_default_that_failed_is_measured_again(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal of a search that could not begin is removed: the same command does not fail without measuring."""
+    late = Failure("steady", "timeout", sentence("run.timed_out", deadline_s=1, phase="steady"), "")
+    monkeypatch.setattr(tuner_module, "measure", lambda *given, **named: Heat((late, late), SECOND))
+    with pytest.raises(RunFailure):
+        tuner_on(machine, tmp_path).run()
+    assert not (tmp_path / JOURNAL).exists()
+    monkeypatch.setattr(tuner_module, "measure", machine.measure)
+    assert "found" == tuner_on(machine, tmp_path, going_on=True).run().end
+
+
+@pytest.mark.parametrize("outcomes", [[], [{}, {}], [{"process": None}]])
+def test_a_heat_without_its_outcomes_is_refused(
+    machine: Machine, tmp_path: Path, outcomes: list[dict[str, Any]]
+) -> None:
+    """As of a file that somebody edited: one outcome a setting, and each a measurement or a failure."""
+    tuner_on(machine, tmp_path).run()
+    file = tmp_path / JOURNAL
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    next(line for line in lines if line["what"] == "heat")["outcomes"] = outcomes
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    with pytest.raises(InputError, match=JOURNAL):
+        tuner_on(machine, tmp_path, going_on=True).run()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "name"),
+    [
+        (replace(INPUTS, sha256="f" * 64), "inputs_sha256"),
+        (replace(INPUTS, template=TemplateUsed("chat_template.jinja", "a" * 64)), "template_sha256"),
+    ],
+)
+def test_files_of_the_same_name_with_other_contents_are_another_search(
+    machine: Machine, tmp_path: Path, inputs: InputFacts, name: str
+) -> None:
+    """Prompts, input files and a chat template are known by what is in them, not by their paths alone."""
+    tuner_on(machine, tmp_path, inputs=INPUTS).run()
+    with pytest.raises(InputError, match=name):
+        tuner_on(machine, tmp_path, inputs=inputs, going_on=True).run()
+
+
+def test_another_reference_of_the_same_name_is_another_search(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outputs that were right by the one may be wrong by the other."""
+    tuner_on(machine, tmp_path).run()
+    other = fake_artifact(tmp_path / "fake.onnx")
+    monkeypatch.setattr(journal_module, "named_twin", lambda *asked: other)
+    with pytest.raises(InputError, match="reference_sha256"):
+        tuner_on(machine, tmp_path, going_on=True).run()

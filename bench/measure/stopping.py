@@ -28,8 +28,8 @@ WARMUP_SHARE = 0.1  # warm-up lasts at least this fraction of its maximum: clock
 
 
 def warmup_done(samples: "Samples", elapsed_ns: int, rule: StoppingRule, settling: Settling = QUERIES) -> bool:
-    """Steady after enough queries and a tenth of the maximum time, or out of time after the least that
-    ``settling`` asks, or that the steady state is asked where that is less.
+    """Steady after enough queries and a tenth of the maximum time; or out of time, once there are
+    ``settling.warmup_least`` samples, or ``rule.min_queries`` of them where those are fewer.
 
     ``steady`` states afterwards which of the two it was.
     """

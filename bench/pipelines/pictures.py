@@ -179,7 +179,7 @@ def same_values(fast: Normaliser, taken: ImageInput) -> bool:
     wanted, found = taken.normalised(levels), fast.run(levels)
     if (wanted.shape, wanted.dtype) != (found.shape, found.dtype):
         return False
-    return bool(np.abs(wanted - found).max() <= SAME * max(1.0, float(np.abs(wanted).max())))
+    return bool(np.abs(wanted - found).max() <= SAME * float(np.abs(wanted).max()))
 
 
 def shapes_of(outputs: Tensors) -> list[str]:

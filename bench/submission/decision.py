@@ -25,8 +25,8 @@ METER = "meter"
 
 class Decision(Struct, frozen=True):
     """``achievement`` (달성도): what was reached as a fraction of the target, 1 where it is just met; null where there
-    is no figure, no ratio (a target of 0, or figures below 0), or no evidence in the record. ``reason``: why it is
-    ``cannot_tell``."""
+    is no figure, no ratio (a target of 0, or figures below 0), no evidence in the record, or only a bound that does not
+    decide. ``reason``: why it is ``cannot_tell``."""
 
     word: Word
     achievement: float | None = None
@@ -43,14 +43,20 @@ def decide(criterion: Criterion, kind: FigureKind, seen: Seen, record: Record) -
     if not math.isfinite(target):
         return Decision("cannot_tell", None, sentence("submission.target_no_number", target=str(criterion.target)))
     if seen.low is None or seen.high is None:
-        return Decision("cannot_tell", reached, sentence("submission.interval_unknown", n=seen.n))
+        unknown = (
+            sentence("submission.one_idle_time") if kind.idle else sentence("submission.interval_unknown", n=seen.n)
+        )
+        return Decision("cannot_tell", None if kind.idle == "bound" else reached, unknown)
     if criterion.direction == "at_most":
         met, missed = seen.high <= target, seen.low > target
     else:
         met, missed = seen.low >= target, seen.high < target
     if met or missed:
         return Decision("met" if met else "not_met", reached)
-    return Decision("cannot_tell", reached, sentence("submission.interval_holds_target"))
+    if kind.idle == "bound":  # what is reached is not known either
+        return Decision("cannot_tell", None, sentence("submission.only_a_bound"))
+    code = "submission.idle_holds_target" if kind.idle else "submission.interval_holds_target"
+    return Decision("cannot_tell", reached, sentence(code))
 
 
 def _unmetered(criterion: Criterion, record: Record) -> Sentence | None:

@@ -45,15 +45,18 @@ LATER: Mapping[str, Sentence] = MappingProxyType({name: sentence(f"submission.la
 """What tracks ask for that this version cannot measure: scenarios by their names, and ``later.NAME`` for figures."""
 
 
+Interval = Literal["ci95", "idle", "bound", "exact", ""]
+
+
 class Seen(Struct, frozen=True, kw_only=True):
-    """A figure in the record's unit. ``low`` and ``high``: its 95 % interval, or the minimum and maximum over
-    processes where ``interval`` is ``range``; an ``exact`` figure has none. ``n``: processes, or samples of a dataset.
-    ``reason``: why ``value`` is null."""
+    """A figure in the record's unit. ``low`` and ``high``: its 95 % interval; of ``idle`` power what its idle times and
+    the meter leave open; of a ``bound`` 0 and the largest that the figure can be; of an ``exact`` figure itself. ``n``:
+    processes, samples of a dataset, or readings of a meter (``idle``, ``bound``). ``reason``: why ``value`` is null."""
 
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    interval: Literal["ci95", "range", "exact", ""] = ""
+    interval: Interval = ""
     n: int = 0
     reason: Sentence | str = ""
 
@@ -61,7 +64,8 @@ class Seen(Struct, frozen=True, kw_only=True):
 class FigureKind(Struct, frozen=True, kw_only=True):
     """``unit``: that of the record (``bench.submission.units``). ``needs``: evidence without which it is not known.
     ``lower_is_better``: null where only the dataset knows. ``applies``: to models of one kind alone. ``metric``: what
-    it is a figure of, and ``observed``, by which name ``bench.comparison.observe`` has the figure of each process."""
+    it is a figure of, and ``observed``, by which name ``bench.comparison.observe`` has the figure of each process.
+    ``idle``: it is read in idle times and not of processes; as the figure itself, or as an upper ``bound`` of it."""
 
     path: str
     unit: str
@@ -72,6 +76,7 @@ class FigureKind(Struct, frozen=True, kw_only=True):
     applies: Task | None = None
     metric: Metric | None = None
     observed: str = ""
+    idle: Literal["idle", "bound", ""] = ""
 
     @property
     def of_device(self) -> bool:
@@ -197,22 +202,36 @@ def _idle_watts(run: RecordedRun) -> Seen:
         return Seen(reason=sentence("submission.no_idle_watts"))
     value, spread = meter.idle_watts, meter.idle.spread_watts
     if spread is None:
-        return Seen(value=value, n=1)
+        return Seen(value=value, n=meter.idle.readings, interval="idle")
     reach = spread + (meter.stated_uncertainty or 0.0) * value
-    return Seen(value=value, low=max(0.0, value - reach), high=value + reach, interval="range", n=meter.idle.readings)
+    return Seen(value=value, low=max(0.0, value - reach), high=value + reach, interval="idle", n=meter.idle.readings)
 
 
 def _standby_watts(run: RecordedRun) -> Seen:
     """At most the idle power: a device in standby draws no more than one that is awake and infers nothing, and how much
     less is not measured. So it may meet a limit, and never misses one."""
     idle = _idle_watts(run)
-    return idle if idle.low is None else replace(idle, low=0.0)
+    return idle if idle.low is None else replace(idle, low=0.0, interval="bound")
 
 
 PLAIN: tuple[FigureKind, ...] = (
-    *(
-        FigureKind(path=path, lower_is_better=True, unit="watts", about="energy", needs=("energy_meter",), see=see)
-        for path, see in (("meter.idle_watts", _idle_watts), ("meter.standby_watts", _standby_watts))
+    FigureKind(
+        path="meter.idle_watts",
+        lower_is_better=True,
+        unit="watts",
+        about="energy",
+        needs=("energy_meter",),
+        see=_idle_watts,
+        idle="idle",
+    ),
+    FigureKind(
+        path="meter.standby_watts",
+        lower_is_better=True,
+        unit="watts",
+        about="energy",
+        needs=("energy_meter",),
+        see=_standby_watts,
+        idle="bound",
     ),
     FigureKind(
         path="placement.macs.share",

@@ -8,9 +8,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bench.contracts import GraphRoles, InputRole, ModelRequest
+from bench.contracts import GraphRoles, InputRole, ModelRequest, TensorSpec
 from bench.models.files.ir_file import IrFile
 from bench.models.files.onnx_file import OnnxFile
+from bench.models.input_roles import roles
+from bench.models.role_graph import Node, RoleGraph
 
 KINDS = {"f": TensorProto.FLOAT, "i": TensorProto.INT64, "b": TensorProto.BOOL}
 NO_ROLE = InputRole()
@@ -161,6 +163,32 @@ CONSTANTS: dict[str, Any] = {
     "table": np.ones((6, 1), np.float32),
     "always": np.array(True),
 }
+
+
+@pytest.mark.parametrize(
+    ("op", "deciding"),
+    [
+        ("Eye", "rows columns batch"),
+        ("STFT", "size step"),
+        ("SpaceToBatch", "block begin end"),
+        ("PriorBox", "size"),
+        ("ConvolutionBackpropData", "size"),
+    ],
+)
+def test_sizes_that_only_operators_of_openvino_take(op: str, deciding: str) -> None:
+    """By the order of their inputs in OpenVINO's operation sets."""
+    orders = {
+        "Eye": "rows columns diagonal batch",
+        "STFT": "data window size step",
+        "SpaceToBatch": "data block begin end",
+        "PriorBox": "size picture",
+        "ConvolutionBackpropData": "data filters size",
+    }
+    order = orders[op].split()
+    inputs = {name: TensorSpec(name, "int64" if name in deciding else "float32", (4,)) for name in order}
+    graph = RoleGraph((Node(op, tuple(order), ("y",)),), inputs, {"y": "y"}, {}, lambda name: None)
+    found = roles(graph, {name: spec.shape for name, spec in inputs.items()}).inputs
+    assert {name for name in deciding.split() if found.get(name, NO_ROLE).decides_work} == {*deciding.split()}
 
 
 @pytest.mark.parametrize("case", DECIDING)

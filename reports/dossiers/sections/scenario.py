@@ -1,5 +1,6 @@
 """The draft of a test scenario (시험 시나리오) for an accredited test body: one block for each criterion."""
 
+from bench.analysis.figures.rule import MEDIAN
 from bench.errors import OdbError
 from bench.record.record import RecordedRun
 from bench.record.shown.command import shown_command
@@ -104,13 +105,16 @@ def _statistic(criterion: Criterion) -> str:
     kind = _kind(criterion)
     if kind is None:
         return "own"
-    return {"speed": "processes", "memory": "processes", "energy": "processes", "quality": "samples"}.get(
+    if kind.metric is not None and kind.metric.rule.how == MEDIAN:
+        return "median"
+    return kind.idle or {"speed": "processes", "memory": "processes", "energy": "processes", "quality": "samples"}.get(
         kind.about, "exact"
     )
 
 
 def _judgement(criterion: Criterion) -> str:
-    by = "exact" if _statistic(criterion) == "exact" else "interval"
+    by = _statistic(criterion)
+    by = by if by in ("exact", "idle", "bound") else "interval"
     return say(f"dossier.judgement.{criterion.direction}.{by}", target=target_with_unit(criterion))
 
 

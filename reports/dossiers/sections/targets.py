@@ -106,15 +106,16 @@ def measured_words(row: Row, run: RecordedRun | None) -> tuple[str, str, str]:
 
 
 def figure_words(row: Row) -> tuple[str, str]:
-    """The figure, and its interval with the number of processes or samples."""
+    """The figure, and its interval with the number of processes, samples or readings."""
     seen, criterion = row.seen, row.criterion
     found = [one for one in (seen.value, seen.low, seen.high) if one is not None]
     words = shown([in_unit(one, criterion) for one in found], landmarks(criterion))
     if seen.interval == "exact":
         return words[0], say("dossier.measured.exact")
-    counted = units.counted(seen.n, "sample" if figure_kind(criterion.metric).about == "quality" else "process")
+    kind = figure_kind(criterion.metric)
+    one = "reading" if kind.idle else "sample" if kind.about == "quality" else "process"
+    counted = units.counted(seen.n, one)
     if len(words) < 3:
         return words[0], say("dossier.measured.no_interval", counted=counted)
     _, low, high = words
-    code = "dossier.measured.range" if seen.interval == "range" else "dossier.measured.ci95"
-    return words[0], say(code, low=low, high=high, counted=counted)
+    return words[0], say(f"dossier.measured.{seen.interval}", low=low, high=high, counted=counted)

@@ -310,6 +310,15 @@ def test_a_runtimes_own_way_is_taken_where_it_gives_the_same_values(
     assert taken == ("a runtime" in made.stages().preprocess[1])
 
 
+def test_small_values_are_compared_by_the_largest_of_them(photos: Path, tmp_path: Path) -> None:
+    """A millionth of the largest value, which may be far below 1."""
+    ask = asked(photos, "classification", "scale=255000")
+    made = pipeline_of(ask, MODEL, artifact_of(tmp_path, (1, 3, 8, 12), {"y": (1, 5)}))
+    assert isinstance(made, PicturePipeline)
+    made.prepare_by(OwnWay({}, off=5e-7))
+    assert "a runtime" not in made.stages().preprocess[1]
+
+
 def test_a_padding_that_is_no_level_is_prepared_by_numpy(photos: Path, tmp_path: Path) -> None:
     """Half a level cannot be given to a runtime as 8 bits."""
     artifact = artifact_of(tmp_path, (1, 3, 8, 12), {"y": (1, 5)})

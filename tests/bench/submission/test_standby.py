@@ -26,6 +26,10 @@ def seen(path: str, **changes: Any) -> Seen:
     return figure_kind(path).see(run_with(replace(METER, idle=IDLE, **changes)))
 
 
+def limit(path: str) -> Criterion:
+    return Criterion(id="a", title="a", metric=path, direction="at_most", target=2, unit="W", weight=5)
+
+
 @pytest.mark.parametrize(
     ("watts", "word"), [(1.5, "met"), (1.95, "cannot_tell"), (5.0, "cannot_tell")], ids=["below", "near", "above"]
 )
@@ -33,8 +37,10 @@ def test_standby_may_meet_a_limit_and_never_misses_one(watts: float, word: str) 
     """A device that is awake draws at least as much as in standby: above the limit nothing is known."""
     kind = figure_kind("meter.standby_watts")
     run = run_with(replace(METER, idle=IDLE, idle_watts=watts))
-    asked = Criterion(id="a", title="a", metric=kind.path, direction="at_most", target=2, unit="W", weight=5)
-    assert word == decide(asked, kind, kind.see(run), run.record).word
+    found = decide(limit(kind.path), kind, kind.see(run), run.record)
+    assert word == found.word
+    assert (found.achievement is None) == (word == "cannot_tell")
+    assert ("upper bound" in str(found.reason)) == (word == "cannot_tell")
 
 
 def test_idle_power_is_as_uncertain_as_its_idle_times_differ() -> None:
@@ -52,3 +58,18 @@ def test_without_a_marker_there_is_no_idle_power(meter: JoinedMeter | None) -> N
     found = figure_kind("meter.idle_watts").see(run_with(meter))
     assert found.value is None
     assert "marker" in str(found.reason)
+
+
+@pytest.mark.parametrize(
+    ("watts", "spread", "word", "why"),
+    [(1.95, 0.1, "cannot_tell", "idle times"), (5.0, 0.1, "not_met", ""), (1.5, None, "cannot_tell", "one idle time")],
+)
+def test_idle_power_is_decided_by_what_its_idle_times_leave_open(
+    watts: float, spread: float | None, word: str, why: str
+) -> None:
+    """No repeats make it known better, so the reason does not speak of an interval between processes."""
+    kind = figure_kind("meter.idle_watts")
+    run = run_with(replace(METER, idle_watts=watts, idle=replace(IDLE, spread_watts=spread)))
+    found = decide(limit(kind.path), kind, kind.see(run), run.record)
+    assert found.word == word
+    assert why in str(found.reason)

@@ -111,7 +111,10 @@ def _opened(file: Path) -> int:
         with suppress(FileNotFoundError):
             return os.open(file, os.O_RDONLY | flags)
         with suppress(FileExistsError):  # made meanwhile
-            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | flags, 0o666))
+            made = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | flags, 0o666)
+            if sys.platform != "win32":
+                os.fchmod(made, 0o644)  # whatever the umask: who may not read it could not see that it is locked
+            os.close(made)
     return os.open(file, os.O_RDONLY | flags)
 
 
@@ -158,7 +161,8 @@ def _told(file: Path, holder: Mapping[str, str]) -> Iterator[None]:
     told = _beside(file)
     with suppress(OSError):
         told.unlink(missing_ok=True)
-        told.write_text(json.dumps(dict(holder)), encoding="utf-8")
+        with told.open("x", encoding="utf-8") as file_beside:  # not through a link that somebody made meanwhile
+            json.dump(dict(holder), file_beside)
     try:
         yield
     finally:

@@ -1,5 +1,7 @@
 """Who may measure on a machine: an order of a rack alone, runs by hand together."""
 
+import os
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -81,6 +83,18 @@ def test_a_lock_that_another_made_and_who_cannot_be_written_holds(locks: Path) -
     (locks / MACHINE).touch(mode=0o444)
     with machine_alone(ORDER), pytest.raises(InputError), machine_shared():
         raise AssertionError
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no modes of files")
+def test_a_lock_can_be_read_by_all_whoever_made_it(locks: Path) -> None:
+    """Who may not read it could not see that it is locked."""
+    before = os.umask(0o077)
+    try:
+        with machine_alone(ORDER):
+            pass
+    finally:
+        os.umask(before)
+    assert 0o644 == (locks / MACHINE).stat().st_mode & 0o777
 
 
 def test_the_folder_is_that_of_the_machine_and_not_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:

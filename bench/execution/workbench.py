@@ -39,7 +39,12 @@ class Bench(Struct, frozen=True):
 
     def deadline_s(self, run: PlannedRun | None = None) -> float:
         """How long one job may take."""
-        if self.suite.timeout_s is not None:
-            return self.suite.timeout_s
-        rule_ns = 3 * (run.rule.max_duration_ns + run.rule.warmup_max_duration_ns) if run else 0
-        return STEP_SECONDS + rule_ns / 1e9
+        return deadline_s(self.suite, run)
+
+
+def deadline_s(suite: Suite, run: PlannedRun | None = None) -> float:
+    """How long one job of the suite, or of one of its runs, may take."""
+    if suite.timeout_s is not None:
+        return suite.timeout_s
+    rule_ns = 3 * (run.rule.max_duration_ns + run.rule.warmup_max_duration_ns) if run else 0
+    return STEP_SECONDS + rule_ns / 1e9

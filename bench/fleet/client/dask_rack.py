@@ -33,6 +33,8 @@ KNOWN_SECONDS = 1.0
 """How long the scheduler's list of workers is believed."""
 LOOK_SECONDS = 5.0
 """How often a task that goes on is looked after: whether its device is still the one that was joined."""
+BUSY_SECONDS = 5.0
+"""How long until a device that times a run is asked again for a result."""
 KEY = "odb"
 
 
@@ -46,7 +48,8 @@ class DaskRack:
         self._looking = asyncio.Lock()
         self._known: tuple[float, Mapping[str, str]] = (0.0, {})
         self._told: Callable[[Event], None] = lambda event: None
-        self._ended: dict[str, asyncio.Event] = {}
+        self._ended: dict[tuple[str, str], asyncio.Event] = {}
+        self._heard: dict[str, float] = {}  # when a device last said something, by the monotonic clock
         self._futures: set[Any] = set()
 
     async def __aenter__(self) -> "DaskRack":
@@ -98,9 +101,10 @@ class DaskRack:
         while device not in await self.names():
             await asyncio.sleep(KNOWN_SECONDS)
 
-    async def carry_out(self, device: str, order_id: str, order: Order) -> Answer:
+    async def carry_out(self, device: str, order_id: str, order: Order, silent_s: float) -> Answer:
         client, address = await self._connected(), await self._address(device)
-        ended = self._ended[order_id] = asyncio.Event()
+        self._heard[device] = time.monotonic()
+        ended = self._ended[device, order_id] = asyncio.Event()
         try:
             future = client.submit(
                 carry_out,
@@ -118,22 +122,32 @@ class DaskRack:
         answered = asyncio.ensure_future(_answer_of(future))
         answered.add_done_callback(lambda done: self._let_go(future, done))
         heard = asyncio.ensure_future(ended.wait())
+        waited: set[asyncio.Future[Any]] = {answered, heard}
         try:
             while True:
-                done, _ = await asyncio.wait((answered, heard), timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
+                done, _ = await asyncio.wait(waited, timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
                 if answered in done:
                     return _answer(answered.result())
-                if heard in done:
-                    return await self._result_or_answer(device, order_id, answered)
-                if await self._address(device) != address:
-                    raise Away(device)
+                if heard in done and (found := await self._call(device, calls.result, order_id)):
+                    return _finished(found)
+                waited -= done  # without a result the task says why
+                await self._look_after(device, address, silent_s)
         except Away:  # a task that came later to the device would begin the order again
             with suppress(Exception):
                 await future.cancel()
             raise
         finally:
             heard.cancel()
-            self._ended.pop(order_id, None)
+            self._ended.pop((device, order_id), None)
+
+    async def _look_after(self, device: str, address: str, silent_s: float) -> None:
+        """Raises ``Away`` where the device is not the one that was joined, or stands still: it is asked only after it
+        has said nothing for longer than a process of a run may take, so that no repeat is disturbed."""
+        if await self._address(device) != address:
+            raise Away(device)
+        if time.monotonic() - self._heard[device] > silent_s:
+            await self._call(device, calls.holdings)
+            self._heard[device] = time.monotonic()
 
     def _let_go(self, future: Any, answered: "asyncio.Future[bytes]") -> None:
         """The task has ended, or is given up since its result came first: what it raised is of no interest then."""
@@ -150,7 +164,10 @@ class DaskRack:
     async def put(self, device: str, sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
         try:
             have = await self._call(device, calls.put, sha256, size_bytes, offset, data)
-        except OdbError as error:
+        except Away as away:
+            error = away.__cause__
+            if not isinstance(error, OdbError):
+                raise
             code = "disk_full" if type(error).__name__ == "NoRoom" else "wrong_file"
             refused = Refused(order="", device=device, code=code, reason=error.sentence, remedy=error.advice)
             raise Declined(refused) from None
@@ -162,11 +179,11 @@ class DaskRack:
         found = await self._call(device, calls.result, order_id)
         if not found:
             raise Away(device)
-        finished: Finished = _read(found, Finished)
-        return finished
+        return _finished(found)
 
     async def read(self, device: str, order_id: str, name: str, offset: int, most: int) -> bytes:
-        data = await self._call(device, calls.read, order_id, name, offset, most)
+        while (data := await self._call(device, calls.read, order_id, name, offset, most)) is None:
+            await asyncio.sleep(BUSY_SECONDS)
         if not isinstance(data, bytes) or len(data) > most:
             raise Garbled(device)
         return data
@@ -249,10 +266,10 @@ class DaskRack:
         return address
 
     async def _call(self, device: str, call: Callable[..., Any], *given: Any) -> Any:
-        """What the device answers. Raises ``Away``, and the ``OdbError`` that the device raised."""
+        """What the device answers. Raises ``Away``, from what the device raised if it did."""
         address = await self._address(device)
         answer = (await self._run([address], call, *given)).get(address, Away(device))
-        if isinstance(answer, OdbError | Away):
+        if isinstance(answer, Away):
             raise answer
         if isinstance(answer, Exception):
             self._known = 0.0, {}
@@ -299,14 +316,10 @@ class DaskRack:
             told = msgspec.convert(event[1], Event)
         except msgspec.ValidationError:
             return
+        self._heard[told.device] = time.monotonic()
         self._told(told)
-        if told.kind == "ended" and told.order in self._ended:
-            self._ended[told.order].set()
-
-    async def _result_or_answer(self, device: str, order_id: str, answered: "asyncio.Future[bytes]") -> Answer:
-        """The run has ended: its result, or why there is none."""
-        found = await self._call(device, calls.result, order_id)
-        return _read(found, Finished) if found else _answer(await answered)
+        if told.kind == "ended" and (told.device, told.order) in self._ended:
+            self._ended[told.device, told.order].set()
 
 
 async def _answer_of(future: Any) -> bytes:
@@ -340,6 +353,11 @@ def _innermost(error: BaseException) -> BaseException:
 def _answer(data: Any) -> Answer:
     answer: Answer = _read(data, Answer)
     return answer
+
+
+def _finished(data: Any) -> Finished:
+    finished: Finished = _read(data, Finished)
+    return finished
 
 
 def _read(data: Any, form: Any) -> Any:

@@ -116,7 +116,8 @@ class Dispatch:
         order = self._waiting.open.get(event.order)
         if order is None:
             return
-        if event.kind == "began" and order.id not in self._begun:
+        is_held = self._waiting.holder(order.id) == event.device
+        if event.kind == "began" and is_held and order.id not in self._begun:
             self._begun.add(order.id)
             self._ledger.add(Line(kind="began", order=order.id, device=event.device))
         if event.text:
@@ -257,6 +258,8 @@ class Dispatch:
             if order.id in self._begun and order.id != holdings.running:
                 died = sentence("fleet.client.run_died", device=device)
                 await self._died(device, order, died, sentence("fleet.crashed.remedy", device=device))
+            elif order.id != holdings.running and device not in order.devices:  # it was, when the order was sent
+                self._put_back(order)
 
     def _is_elsewhere(self, device: str, order_id: str) -> bool:
         """Whether an order of this folder is done, or held by another device."""
@@ -290,15 +293,20 @@ class Dispatch:
     async def _answer(self, device: str, order: FleetOrder) -> Answer:
         """Have it carried out; files that the device lacks are sent first."""
         for _ in range(ATTEMPTS):
-            answer = await self._rack.carry_out(device, order.id, order.order)
+            answer = await self._rack.carry_out(device, order.id, order.order, order.silent_s)
             if not isinstance(answer, Wanted):
                 return answer
-            async with self._sending:
-                for sha256 in answer.sha256:
-                    await supply(self._rack, self._plan, device, order, sha256, self._patience.busy_s)
+            for sha256 in answer.sha256:
+                while not await self._supplied(device, order, sha256):
+                    await asyncio.sleep(self._patience.busy_s)
         told = sentence("fleet.client.files_do_not_stay", device=device)
         remedy = sentence("fleet.client.files_do_not_stay.remedy")
         return Refused(order=order.id, device=device, code="wrong_file", reason=told, remedy=remedy)
+
+    async def _supplied(self, device: str, order: FleetOrder, sha256: str) -> bool:
+        """Whether the device has the file now. While it times a run, others are sent theirs."""
+        async with self._sending:
+            return await supply(self._rack, self._plan, device, order, sha256)
 
     async def _refused(self, device: str, order: FleetOrder, refused: Refused) -> None:
         if refused.code == "crashed":
@@ -367,18 +375,22 @@ class Dispatch:
 
     async def _kept(self, device: str, order: FleetOrder, finished: Finished) -> Path | None:
         """Where the record is; ``None`` where it never arrived whole, and the order is given up."""
-        named = replace(finished, order=order.id, device=device)  # whatever it says it is
-        problem: Unverified | None = None
-        for _ in range(ATTEMPTS):
-            try:
-                return await self._keep(named, partial(self._rack.read, device, order.id))
-            except Unverified as error:
-                problem = error
-        reason = "" if problem is None else problem.reason
-        remedy = sentence("fleet.client.unverified.remedy", device=device)
-        why = Refused(order=order.id, device=device, code="unverified", reason=reason, remedy=remedy)
-        self._give_up(order, "refused", device, why)
-        return None
+        try:
+            return await brought(self._rack, self._keep, device, order.id, finished)
+        except Unverified as error:
+            remedy = sentence("fleet.client.unverified.remedy", device=device)
+            why = Refused(order=order.id, device=device, code="unverified", reason=error.reason, remedy=remedy)
+            self._give_up(order, "refused", device, why)
+            return None
+
+
+async def brought(rack: Rack, keep: Keep, device: str, order_id: str, finished: Finished) -> Path:
+    """Fetch a result, again where it arrives damaged. Returns where its record is. Raises ``Unverified``."""
+    named = replace(finished, order=order_id, device=device)  # whatever it says it is
+    for _ in range(ATTEMPTS - 1):
+        with suppress(Unverified):
+            return await keep(named, partial(rack.read, device, order_id))
+    return await keep(named, partial(rack.read, device, order_id))
 
 
 def _failed(kind: Literal["refused", "lost"], order: FleetOrder, device: str, why: Line | Refused) -> Line:

@@ -13,11 +13,13 @@ from msgspec.structs import replace
 
 from bench.contracts import TargetFacts
 from bench.errors import OdbError, UnknownName
+from bench.execution.workbench import deadline_s
 from bench.fleet.client.parcel import Parcel
 from bench.fleet.client.where import Where, refuse_unknown_keys, what_it_lacks
 from bench.fleet.facts import DeviceFacts
 from bench.fleet.orders import Order
 from bench.plugins import Catalog, PluginRef
+from bench.process.supervisor import STEP_SECONDS
 from bench.scenarios.kinds import scenario_text
 from bench.suite.plan import ModelChoice, PlannedRun, device_named, make_plan, resolve_targets
 from bench.suite.suite import Suite, TargetAsk
@@ -29,6 +31,10 @@ CLOCK_OFF_S = 60.0
 """A device whose clock differs by more gets no orders: the times of its records would be wrong."""
 
 
+MARGIN_S = 60.0
+SILENT_S = STEP_SECONDS + MARGIN_S
+"""The minimum of ``FleetOrder.silent_s``: a device may be at work on the order of another client, whose limits are not
+known here."""
 WHERE = "where"
 """Why a device is left out that ``--where`` did not choose."""
 
@@ -56,7 +62,8 @@ class LeftOut(Struct, frozen=True, kw_only=True):
 
 
 class FleetOrder(Struct, frozen=True, kw_only=True):
-    """An order with what people read of it. ``devices``: any of which may carry it out."""
+    """An order with what people read of it. ``devices``: any of which may carry it out. ``silent_s``: a device that
+    has said nothing for longer is asked whether it still answers; no process of the run may take that long."""
 
     id: str
     order: Order
@@ -64,6 +71,7 @@ class FleetOrder(Struct, frozen=True, kw_only=True):
     target: str
     scenario: str
     devices: tuple[str, ...]
+    silent_s: float = SILENT_S
 
 
 class FleetPlan(Struct, frozen=True, kw_only=True):
@@ -94,6 +102,7 @@ class _Wish(Struct, frozen=True):
     model: str
     target: str
     scenario: str
+    silent_s: float
 
 
 def plan_fleet(
@@ -157,7 +166,7 @@ def _order(asked: Asked, wish: _Wish, devices: tuple[str, ...]) -> FleetOrder:
         plugins=wish.plugins,
     )
     words = {"model": wish.model, "target": wish.target, "scenario": wish.scenario}
-    return FleetOrder(id=order.id, order=order, devices=devices, **words)
+    return FleetOrder(id=order.id, order=order, devices=devices, silent_s=wish.silent_s, **words)
 
 
 # ----------------------------------------------------------------------------------------------- whole devices
@@ -247,7 +256,8 @@ def _wish(asked: Asked, packed: Packed, run: PlannedRun, facts: DeviceFacts) -> 
         options={},
         untrusted=None,
     )
-    return _Wish(msgspec.json.encode(suite), parcel, parcel.code, **words)
+    silent_s = max(SILENT_S, deadline_s(suite, run) + MARGIN_S)
+    return _Wish(msgspec.json.encode(suite), parcel, parcel.code, silent_s=silent_s, **words)
 
 
 def _targets_there(suite: Suite, facts: DeviceFacts) -> tuple[list[TargetAsk], list[LeftOut]]:

@@ -66,9 +66,10 @@ class Rack(Protocol):
         """Return as soon as the device is there."""
         ...
 
-    async def carry_out(self, device: str, order_id: str, order: Order) -> Answer:
+    async def carry_out(self, device: str, order_id: str, order: Order, silent_s: float) -> Answer:
         """Have the device carry out the order. Returns when the run has ended, which may be hours later; the device is
-        kept from its next run until the result is acknowledged."""
+        kept from its next run until the result is acknowledged. Raises ``Away`` also for a device that has said nothing
+        for ``silent_s`` and, asked then, does not answer."""
         ...
 
     async def holdings(self, device: str) -> Holdings: ...

@@ -1,26 +1,26 @@
 """One ``odb fleet run``: what was left by an earlier one, the plan, and its dispatch."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.fleet.client.dispatch import Dispatch, Patience
+from bench.fleet.client.dispatch import Dispatch, Keep, Patience, Unverified, brought
 from bench.fleet.client.fetching import Keeper
 from bench.fleet.client.planning import Asked, FleetPlan, LeftOut, plan_fleet
 from bench.fleet.client.rack import Asked as Device
-from bench.fleet.client.rack import Away, Rack
+from bench.fleet.client.rack import Away, Garbled, Rack
 from bench.fleet.client.watching import FleetWatcher
 from bench.fleet.ledger import DONE, LEDGER, Ledger, Line, under_way
 from bench.words import sentence
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """``fetched``: folders of the records of this plan's orders. ``failed``: the last line of each order without
-    one."""
+    """``fetched``: folders of the records of this plan's orders, and of what was fetched of earlier ones. ``failed``:
+    the last line of each order of the plan without one."""
 
     plan: FleetPlan
     fetched: tuple[Path, ...]
@@ -74,16 +74,34 @@ async def measured(
                         remedy=sentence("fleet.client.stayed_away.remedy"),
                     )
                 )
-        dispatch = Dispatch(rack, plan, ledger, Keeper(out), watcher, patience)
+        keep = Keeper(out)
+        answered = {one.facts.name for one in found}
+        for device in sorted(answered & waited.keys()):
+            await _fetch_others(rack, device, waited[device] - ours, ledger, keep)
+        others = tuple(order for orders in waited.values() for order in sorted(orders - ours))
+        dispatch = Dispatch(rack, plan, ledger, keep, watcher, patience)
         joining = asyncio.create_task(_admit_newcomers(rack, asked, found, dispatch, patience))
         try:
             await dispatch.run()
         finally:
             joining.cancel()
             await asyncio.gather(joining, return_exceptions=True)
-        return _outcome(plan, ledger, out)
+        return _outcome(plan, ledger, out, others)
     finally:
         ledger.close()
+
+
+async def _fetch_others(rack: Rack, device: str, orders: Collection[str], ledger: Ledger, keep: Keep) -> None:
+    """What the device has finished of orders of this folder that are not planned now, as one that is left out since its
+    clock or a version differs. What cannot be fetched stays there. Raises ``InputError`` where it cannot be written
+    here."""
+    with suppress(Away, Garbled, Unverified):
+        for order_id in (await rack.holdings(device)).finished if orders else ():
+            if order_id in orders:
+                place = await brought(rack, keep, device, order_id, await rack.result(device, order_id))
+                ledger.add(Line(kind="fetched", order=order_id, device=device, record=place.name))
+                await rack.acknowledge(device, order_id)
+                ledger.add(Line(kind="acknowledged", order=order_id, device=device))
 
 
 async def _admit_newcomers(
@@ -125,10 +143,12 @@ def _plan(asked: Asked, found: Sequence[Device], silent: Sequence[str]) -> Fleet
     return FleetPlan(orders=plan.orders, left_out=(*plan.left_out, *gaps), places=plan.places)
 
 
-def _outcome(plan: FleetPlan, ledger: Ledger, out: Path) -> Outcome:
-    standings = [(order, ledger.standing(order.id)) for order in plan.orders]
+def _outcome(plan: FleetPlan, ledger: Ledger, out: Path, others: Collection[str]) -> Outcome:
+    """``others``: earlier orders that are not in the plan."""
+    ours = [ledger.standing(order.id) for order in plan.orders]
+    every = (*ours, *(ledger.standing(order) for order in others))
     return Outcome(
         plan=plan,
-        fetched=tuple(out / standing.record for _, standing in standings if standing.last in DONE),
-        failed=tuple(one.line for _, one in standings if one.last not in DONE and one.line is not None),
+        fetched=tuple(out / one.record for one in every if one.last in DONE),
+        failed=tuple(one.line for one in ours if one.last not in DONE and one.line is not None),
     )

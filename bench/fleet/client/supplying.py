@@ -8,22 +8,29 @@ from bench.fleet.client.rack import CHUNK_BYTES, Declined, Rack
 from bench.fleet.orders import Refused
 from bench.words import Sentence, sentence
 
+MOST_SETBACKS = 3
+"""So often a device may have no more of a file after a part than before it: an agent that was begun again may want a
+part, or all of it, once more."""
 
-async def supply(rack: Rack, plan: FleetPlan, device: str, order: FleetOrder, sha256: str, busy_s: float) -> None:
-    """Send the file with that hash: the device says how much of it is there, and gets the rest. ``busy_s``: how long
-    until it is offered again to a device that times a run. Raises ``Away``, after which a second call goes on, and
+
+async def supply(rack: Rack, plan: FleetPlan, device: str, order: FleetOrder, sha256: str) -> bool:
+    """Send the file with that hash: the device says how much of it is there, and gets the rest. ``False``: the device
+    times a run and takes nothing now; a later call goes on. Raises ``Away``, after which a second call goes on, and
     ``Declined`` where the device does not take it, asks for one that the order does not need, or it cannot be read
     here."""
     path = plan.places.get(sha256)
     size_bytes = next((file.size_bytes for file in order.order.files if file.sha256 == sha256), None)
     if path is None or size_bytes is None:
         raise _declined(device, order, sentence("fleet.client.unknown_file", device=device), _other(device))
-    offset, data = 0, b""
+    offset, data, setbacks = 0, b"", 0
     while True:
-        while (have := await rack.put(device, sha256, size_bytes, offset, data)) is None:
-            await asyncio.sleep(busy_s)
-        if have >= size_bytes:
-            return
+        have = await rack.put(device, sha256, size_bytes, offset, data)
+        if have is None or have >= size_bytes:
+            return have is not None
+        setbacks += bool(data) and have <= offset
+        if setbacks >= MOST_SETBACKS:
+            told = sentence("fleet.client.file_does_not_grow", device=device, file=path.name)
+            raise _declined(device, order, told, sentence("fleet.client.file_does_not_grow.remedy"))
         try:
             offset, data = have, await asyncio.to_thread(_part, path, have)
         except OSError as error:

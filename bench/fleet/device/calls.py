@@ -4,8 +4,6 @@ Each call returns at once. Structs go as JSON. What a client does wrong, or what
 ``bench.errors.InputError``.
 """
 
-import time
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -35,11 +33,6 @@ def holdings() -> dict[str, Any]:
     return {"running": "" if now.running is None else now.running.order, "finished": list(now.finished)}
 
 
-def missing(hashes: Sequence[str]) -> list[str]:
-    """Which of these files the device lacks."""
-    return here().artifacts.missing(hashes)
-
-
 def put(sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
     """Take a part of a file, of at most ``MOST_BYTES``. Returns how many of its bytes are here: the next part is wanted
     from there. ``None``: a run is timed, and nothing was taken; ask again later."""
@@ -61,9 +54,11 @@ def result(order_id: str) -> bytes:
     return b"" if found is None else msgspec.json.encode(found)
 
 
-def read(order_id: str, name: str, offset: int, most_bytes: int = MOST_BYTES) -> bytes:
-    """A part of a file of a result; empty behind its end."""
+def read(order_id: str, name: str, offset: int, most_bytes: int = MOST_BYTES) -> bytes | None:
+    """A part of a file of a result; empty behind its end. ``None``: a run is timed; ask again later."""
     agent = here()
+    if agent.is_timing:
+        return None
     agent.heard(order_id)
     return agent.spool.read(order_id, name, offset, min(most_bytes, MOST_BYTES))
 
@@ -86,8 +81,3 @@ def quarantine(reason: bytes) -> None:
 def release() -> None:
     """Take orders again."""
     here().release()
-
-
-def clock() -> int:
-    """The device's clock: UTC in nanoseconds."""
-    return time.time_ns()

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bench.fleet.device.agent import Agent, Connection, CutOff
+from bench.fleet.device import calls
+from bench.fleet.device.agent import Agent, Connection, CutOff, settle
 from bench.fleet.device.artifacts import PART, Artifacts, NoRoom, WrongFile
 from bench.fleet.device.carrying import Said
 from bench.fleet.facts import DeviceFacts
@@ -135,6 +136,17 @@ def test_an_order_is_carried_out_with_its_files_and_waits_to_be_fetched(rack: Ra
     assert ["began", "ended"] == [event["kind"] for event in rack.events]
     rack.agent.acknowledge(ORDER.id)
     assert () == rack.agent.state().finished
+
+
+def test_a_result_is_not_read_while_a_run_is_timed(rack: Rack) -> None:
+    """Neither does a file come."""
+    settle(rack.agent)
+    try:
+        rack.agent.is_timing = True
+        assert calls.read("0" * 20, "r1/record.json", 0) is None
+        assert calls.put(FILE.sha256, FILE.size_bytes, 0, DATA) is None
+    finally:
+        settle(None)
 
 
 def test_the_same_order_is_never_begun_twice(rack: Rack) -> None:

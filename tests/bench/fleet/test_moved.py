@@ -6,9 +6,9 @@ from pathlib import Path
 
 from bench.fleet.client.dispatch import Dispatch, Patience
 from bench.fleet.client.planning import FleetOrder, FleetPlan
-from bench.fleet.client.running import _admit_newcomers
+from bench.fleet.client.running import _admit_newcomers, _fetch_others
 from bench.fleet.ledger import LEDGER, Ledger, Line, read_ledger
-from bench.fleet.orders import Order
+from bench.fleet.orders import Event, Order
 from tests.bench.fleet.test_planning import SUITE, asked
 from tests.support.fleet.simulated import Kept, Simulated, SimulatedRack
 
@@ -112,6 +112,47 @@ def test_of_two_results_one_is_kept_and_the_other_told(tmp_path: Path) -> None:
     lines = dispatched(rack, [one, three], tmp_path, kept, lambda rack, dispatch: asyncio.sleep(0))
     assert sorted((one.id, two.id, three.id)) == sorted(kept.orders)
     assert ([("a", "twice")], {}) == (dropped(lines), rack.devices["a"].finished)
+
+
+def test_an_order_that_was_sent_to_a_device_that_is_left_out_now_goes_to_another(tmp_path: Path) -> None:
+    """Unless it runs there."""
+    one, running = order(1, "b"), order(2, "b")
+    ledger = Ledger(tmp_path / LEDGER)
+    for sent in (one, running):
+        ledger.add(Line(kind="sent", order=sent.id, device="a"))
+    ledger.close()
+    rack, kept = SimulatedRack([Simulated("a", running=running.id), Simulated("b")]), Kept()
+    dispatched(rack, [one, running], tmp_path, kept, lambda rack, dispatch: asyncio.sleep(0))
+    assert sorted((one.id, running.id)) == sorted(kept.orders)
+    assert ([], [one.id]) == (rack.devices["a"].began, rack.devices["b"].began)
+
+
+def test_what_a_device_that_is_left_out_has_finished_is_fetched(tmp_path: Path) -> None:
+    """And nothing else that it has."""
+    theirs, other = order(1, "a", each=True), order(2, "a", each=True)
+    device, kept = Simulated("a"), Kept()
+    rack, ledger = SimulatedRack([device]), Ledger(tmp_path / LEDGER)
+    for one in (theirs, other):
+        rack._finish(device, one.id)
+    asyncio.run(_fetch_others(rack, "a", {theirs.id}, ledger, kept))
+    assert ([theirs.id], [theirs.id], {other.id}) == (kept.orders, device.acknowledged, {*device.finished})
+    assert "acknowledged" == ledger.standing(theirs.id).last
+    device.is_away = True
+    asyncio.run(_fetch_others(rack, "a", {other.id}, ledger, kept))
+
+
+def test_what_another_device_says_of_an_order_is_not_written_down(tmp_path: Path) -> None:
+    """The next client would ask the wrong one for it."""
+    one, kept = order(1, "a"), Kept()
+    rack = SimulatedRack([Simulated("a")], hold=True)
+
+    async def then(rack: SimulatedRack, dispatch: Dispatch) -> None:
+        dispatch.hear(Event(order=one.id, device="b", kind="began"))
+        await until(lambda: bool(rack.devices["a"].running))
+        rack.end("a")
+
+    lines = dispatched(rack, [one], tmp_path, kept, then)
+    assert ["a"] == [line.device for line in lines if line.kind == "began"]
 
 
 def test_a_device_that_joins_takes_part_in_what_is_for_any(tmp_path: Path) -> None:

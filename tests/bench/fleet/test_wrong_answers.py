@@ -12,15 +12,17 @@ import pytest
 from msgspec.structs import replace
 
 from bench.errors import InputError
+from bench.fleet.client import dask_rack
 from bench.fleet.client.dask_rack import DaskRack
-from bench.fleet.client.dispatch import Read, Unverified
+from bench.fleet.client.dispatch import AT_ONCE, Read, Unverified
 from bench.fleet.client.fetching import MOST_RESULT_BYTES, Keeper
-from bench.fleet.client.rack import Away, Garbled, Holdings
+from bench.fleet.client.rack import Away, Declined, Garbled, Holdings
+from bench.fleet.client.supplying import MOST_SETBACKS
 from bench.fleet.device import calls
 from bench.fleet.device.agent import STATE, Agent
 from bench.fleet.device.artifacts import Artifacts
 from bench.fleet.facts import DeviceState
-from bench.fleet.orders import Finished, OrderFile, ResultFile
+from bench.fleet.orders import Finished, Order, OrderFile, ResultFile
 from bench.fleet.security import Party
 from bench.record.record import RecordedRun
 from bench.record.runner import FleetDevice
@@ -38,10 +40,10 @@ class Answers(DaskRack):
 
     def __init__(self, told: dict[str, Any], frozen: frozenset[str] = frozenset()) -> None:
         super().__init__("tls://rack:8786", Party(None))
-        self._told, self._frozen, self.asked = told, frozen, 0
+        self._says, self._frozen, self.asked = told, frozen, 0
 
     async def _addresses(self) -> dict[str, str]:
-        return {name: f"tls://{name}" for name in self._told}
+        return {name: f"tls://{name}" for name in self._says}
 
     async def _run(
         self, addresses: list[str], call: Callable[..., Any], *given: Any, seconds: float = 0
@@ -51,7 +53,7 @@ class Answers(DaskRack):
         if self._frozen & set(names):
             raise Away
         await asyncio.sleep(0.001 if names == ["a"] else 0)
-        answers = {name: self._told[name] for name in names}
+        answers = {name: self._says[name] for name in names}
         return {f"tls://{name}": answer(call) if callable(answer) else answer for name, answer in answers.items()}
 
 
@@ -99,11 +101,90 @@ def test_answers_in_no_known_form(nonsense: Any) -> None:
     rack = Answers({"a": nonsense})
     with pytest.raises(Garbled):
         asyncio.run(rack.holdings("a"))
-    with pytest.raises(Garbled):
-        asyncio.run(rack.read("a", "00", "r/record.json", 0, 8))
-    if nonsense is not None:
+    if nonsense is not None:  # that is: later
+        with pytest.raises(Garbled):
+            asyncio.run(rack.read("a", "00", "r/record.json", 0, 8))
         with pytest.raises(Garbled):
             asyncio.run(rack.put("a", "f00", 8, 0, b""))
+
+
+def test_a_device_that_times_a_run_is_asked_later_for_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_rack, "BUSY_SECONDS", 0.0)
+    answers = [None, None, b"it"]
+    rack = Answers({"a": lambda call: answers.pop(0)})
+    assert (b"it", []) == (asyncio.run(rack.read("a", "00", "r/record.json", 0, 8)), answers)
+
+
+def test_what_a_device_raises_ends_nothing_but_the_call() -> None:
+    """A result that another client has fetched meanwhile is no reason to end the whole; a file that a device does not
+    take is refused."""
+    rack = Answers({"a": InputError("no such result")})
+    with pytest.raises(Away):
+        asyncio.run(rack.read("a", "00", "r/record.json", 0, 8))
+    with pytest.raises(Declined, match="wrong_file"):
+        asyncio.run(rack.put("a", "f00", 8, 0, b""))
+
+
+class Submits(Answers):
+    """Tasks are taken and never end. ``cancelled``: how many were taken back."""
+
+    cancelled = 0
+
+    async def _connected(self) -> Any:
+        return self
+
+    def submit(self, *given: Any, **settings: Any) -> Any:
+        return Endless(self)
+
+
+class Endless:
+    def __init__(self, rack: Submits) -> None:
+        self._rack = rack
+
+    def __await__(self) -> Any:
+        return asyncio.get_running_loop().create_future().__await__()
+
+    async def cancel(self) -> None:
+        self._rack.cancelled += 1
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_rack, "LOOK_SECONDS", 0.001)
+
+
+async def carried(rack: Submits, silent_s: float) -> Any:
+    return await asyncio.wait_for(rack.carry_out("a", "o1", Order(suite=b"{}"), silent_s), 0.1)
+
+
+def test_a_device_that_stands_still_during_a_run_is_away(at_once: None) -> None:
+    """Its connection stays up. It is asked after it was silent for longer than a process may take, and not before; one
+    that answers then is waited for."""
+    frozen = Submits({"a": None}, frozenset("a"))
+    with pytest.raises(Away):
+        asyncio.run(carried(frozen, 0.0))
+    assert (1, 1) == (frozen.asked, frozen.cancelled)
+    with pytest.raises(TimeoutError):
+        asyncio.run(carried(quiet := Submits({"a": None}, frozenset("a")), 60.0))
+    with pytest.raises(TimeoutError):
+        asyncio.run(carried(slow := Submits({"a": {}}), 0.0))
+    assert (0, 0) == (quiet.asked, slow.cancelled)
+    assert slow.asked > 1
+
+
+def test_the_end_of_a_run_elsewhere_ends_no_waiting_here(at_once: None) -> None:
+    """A device that was away may carry out an order that another has now."""
+
+    async def told(device: str) -> Any:
+        answer = msgspec.json.encode(Finished(order="o1", device="a", files=(), seconds=1.0))
+        rack = Submits({"a": answer})
+        event = {"order": "o1", "device": device, "kind": "ended"}
+        asyncio.get_running_loop().call_later(0.01, lambda: rack._hear((0.0, event)))
+        return await carried(rack, 60.0)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(told("b"))
+    assert "a" == asyncio.run(told("a")).device
 
 
 class Babbling(SimulatedRack):
@@ -157,6 +238,47 @@ def test_a_file_that_is_gone_when_a_device_wants_it(tmp_path: Path) -> None:
     assert "gone.onnx" in str(refused.reason)
     assert str(refused.remedy)
     assert [other.id] == kept.orders
+
+
+class Forgetful(SimulatedRack):
+    """The device ``a`` takes parts of files and has none of them."""
+
+    async def put(self, device: str, sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
+        have = await super().put(device, sha256, size_bytes, offset, data)
+        self.devices[device].parts.clear()
+        return have if device != "a" else 0
+
+
+def test_a_device_that_keeps_nothing_of_a_file_is_sent_it_a_few_times(tmp_path: Path) -> None:
+    """Then the order goes to another."""
+    (tmp_path / "net.onnx").write_bytes(b"weights")
+    one, kept = order(1, ("a", "b"), files=(OrderFile(name="m", sha256="f00", size_bytes=7),)), Kept()
+    first, second = Simulated("a"), Simulated("b", is_away=True)
+    rack = Forgetful([first, second])
+    made = plan(one, places={"f00": tmp_path / "net.onnx"})
+    lines = dispatched(rack, made, tmp_path, kept)
+    told = [(line.device, line.code) for line in lines if line.kind == "refused"]
+    assert ("a", "wrong_file") in told
+    assert 7 * MOST_SETBACKS == first.sent_bytes
+
+
+class Timing(SimulatedRack):
+    """All devices but ``z`` time runs of others until that has its file."""
+
+    async def put(self, device: str, sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
+        if device != "z" and not self.devices["z"].files:
+            return None
+        return await super().put(device, sha256, size_bytes, offset, data)
+
+
+def test_devices_that_time_runs_do_not_keep_others_from_their_files(tmp_path: Path) -> None:
+    """However many there are."""
+    (tmp_path / "net.onnx").write_bytes(b"weights")
+    file, names = OrderFile(name="m", sha256="f00", size_bytes=7), [*map(str, range(AT_ONCE)), "z"]
+    orders, kept = [order(number, (name,), files=(file,)) for number, name in enumerate(names)], Kept()
+    made = plan(*orders, places={"f00": tmp_path / "net.onnx"})
+    dispatched(Timing([Simulated(name) for name in names]), made, tmp_path, kept)
+    assert sorted(one.id for one in orders) == sorted(kept.orders)
 
 
 # ------------------------------------------------------------------------------------------------------ results

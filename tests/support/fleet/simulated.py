@@ -103,7 +103,7 @@ class SimulatedRack:
         while self.devices[device].is_away:
             await self._moved.wait()
 
-    async def carry_out(self, device: str, order_id: str, order: Order) -> Answer:
+    async def carry_out(self, device: str, order_id: str, order: Order, silent_s: float) -> Answer:
         await asyncio.sleep(0)
         one = self._there(device)
         if order_id in one.finished:

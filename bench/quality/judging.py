@@ -30,7 +30,7 @@ from bench.quality.unfit import refuse_unfit_head, refuse_unfit_options
 from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut
 from bench.suite.dataset_options import DatasetAsk
 from bench.suite.preprocessing import parse_preprocessing
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from bench.quality.scoring import Scored, Scorer
@@ -48,12 +48,12 @@ def first_samples(
     refuse_unfit_options(listing, [tensor.name for tensor in artifact.facts.outputs])
     refuse_unfit_head(listing, artifact, dataset.preprocessing)
     paths: list[Path] = []
-    first: LeftOut | None = None
+    first: tuple[LeftOut, InputError] | None = None
     for entry in listing.entries:
         try:
             feeds = sample_feeds(listing, entry, artifact.facts.inputs, artifact.shapes, dataset.preprocessing)
         except InputError as error:
-            first = first or left_out(entry, error)
+            first = first or (left_out(entry, error), error)
             continue
         paths.append(folder / f"sample-{len(paths)}.npz")
         save_feeds(paths[-1], feeds)
@@ -61,7 +61,7 @@ def first_samples(
             break
     if not paths:
         assert first is not None
-        raise _nothing_left(listing, first)
+        raise _nothing_left(listing, first[0], first[1].advice)
     return tuple(paths), len(listing.entries)
 
 
@@ -130,11 +130,10 @@ def _judge_of(model: PluginRef) -> Judge | None:
     return plugin if isinstance(plugin, Judge) else None
 
 
-def _nothing_left(listing: Listing, first: LeftOut) -> InputError:
-    return InputError(
-        sentence("quality.no_sample_left", folder=listing.folder.name, left_out=first.told),
-        sentence("quality.see_dataset"),
-    )
+def _nothing_left(listing: Listing, first: LeftOut, advice: Sentence | str = "") -> InputError:
+    """``advice``: what to do about the first one, where that is known."""
+    told = sentence("quality.no_sample_left", folder=listing.folder.name, left_out=first.told)
+    return InputError(told, advice or sentence("quality.see_dataset"))
 
 
 def _stated(preprocessing: str) -> str:

@@ -7,6 +7,7 @@ import click
 from bench.cli.options import echo_json
 from bench.cli.terminal.columns import columns, terminal_width
 from bench.execution.probe import temporary_workspace
+from bench.execution.tuning.budget import whole_minutes
 from bench.execution.tuning.foreseen import foreseen
 from bench.execution.workbench import Bench
 from bench.printable import clean
@@ -36,4 +37,12 @@ def _print(found: "Foreseen") -> None:
     ]
     click.echo(columns(head, rows, terminal_width()))
     click.echo("\n" + say("tune.plan.space", settings=found.space, options=len(found.tunables)))
-    click.echo(say("tune.plan.tries", drawn=found.drawn, budget=found.budget_ns, process=found.process_ns))
+    click.echo(budget_told(found))
+
+
+def budget_told(found: "Foreseen") -> str:
+    """What the budget allows, or how long it has to be."""
+    if found.drawn:
+        return say("tune.plan.tries", drawn=found.drawn, budget=found.budget_ns, process=found.process_ns)
+    minutes = whole_minutes(found.least_budget_ns)
+    return say("tune.plan.too_short", budget=found.budget_ns, process=found.process_ns, minutes=minutes)

@@ -6,9 +6,11 @@ from time import monotonic_ns
 
 from msgspec import Struct
 
+from bench.errors import InputError
 from bench.execution.tuning.heats import Process
 from bench.record.record import Failure
-from bench.tuning.halving import FINALISTS, affordable
+from bench.tuning.halving import FINALISTS, affordable, processes_for
+from bench.words import sentence
 
 WIDTH = 4
 """Settings of a heat, the default among them: their processes live at the same time."""
@@ -76,6 +78,19 @@ class Reserve(Struct, frozen=True):
 def settings_for(free_ns: int, process_ns: int, width: int, space: int) -> int:
     """How many settings a search of so much time begins with, of a ``space`` that counts the default."""
     return affordable(max(0, free_ns) // max(1, process_ns), width, space - 1, MOST_DRAWN)
+
+
+def least_budget_ns(reserve: Reserve, used_ns: int) -> int:
+    """What a search of one setting takes, with ``used_ns`` before it."""
+    return used_ns + processes_for(1, reserve.width, 0) * reserve.process_ns + reserve.total_ns
+
+
+def too_short(budget_ns: int, reserve: Reserve, used_ns: int) -> InputError:
+    """The error of a budget that is not enough for one setting, with one that is."""
+    return InputError(
+        sentence("tune.budget_too_short", budget=budget_ns, process=reserve.process_ns),
+        sentence("tune.budget_too_short.remedy", minutes=whole_minutes(least_budget_ns(reserve, used_ns))),
+    )
 
 
 def whole_minutes(least_ns: int) -> int:

@@ -8,12 +8,11 @@ from msgspec.structs import replace
 
 from bench import __version__
 from bench.contracts import Scenario
-from bench.errors import InputError
 from bench.execution.one_run import Gathering
 from bench.execution.probe import temporary_workspace
 from bench.execution.suite_run import Listener
 from bench.execution.tuning.batches import batch_of, options_of, per_sample, with_batch
-from bench.execution.tuning.budget import WIDTH, Budget, Reserve, fitting, settings_for, whole_minutes
+from bench.execution.tuning.budget import WIDTH, Budget, Reserve, fitting, settings_for, too_short
 from bench.execution.tuning.checking import CHECKS, answered
 from bench.execution.tuning.confirming import BETTER, confirm, with_setting
 from bench.execution.tuning.heats import Process, log_of, measure
@@ -95,12 +94,7 @@ class Tuner:
         free_ns = self._budget.left_ns - reserve.total_ns
         count = settings_for(free_ns, self._budget.process_ns, self._width, size + 1)
         if count < 1:
-            least_ns = reserve.total_ns + self._budget.used_ns
-            least_ns += processes_for(1, self._width, 0) * self._budget.process_ns
-            raise InputError(
-                sentence("tune.budget_too_short", budget=self._asked.budget_ns, process=self._budget.process_ns),
-                sentence("tune.budget_too_short.remedy", minutes=whole_minutes(least_ns)),
-            )
+            raise too_short(self._asked.budget_ns, reserve, self._budget.used_ns)
         self._drawn = count = self._journal.number("drawn", count)
         settings = chosen(self._space, count + 1, self._asked.seed)
         proposes = proposals(count, count >= size)

@@ -1,8 +1,10 @@
 """The repeat of a language model: first token, whole generations, then passes that would have disturbed them.
 
-steady          whole generations from newly filled caches, with a timestamp per token prefill pass    generations of
-one token: the cost of a prompt without its answer tokenized pass  the same work with the tokenizer inside the timed
-part, where the session has one
+- steady: whole generations from newly filled caches, with a timestamp per token
+- tokenized pass: the same work with the tokenizer inside the timed part, where the session has one
+- prefill pass: generations of one token, which cost a prompt without its answer
+
+The two passes are left out where queries are not alike or one at a time, and where another process takes turns.
 """
 
 from collections.abc import Callable, Iterator

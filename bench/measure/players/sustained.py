@@ -21,6 +21,7 @@ from bench.measure.loop import Clock, Run, warm_up
 from bench.measure.players.single_stream import token_times
 from bench.measure.stage import Stage, Steady, warmup_of
 from bench.minutes.files import joined
+from bench.record.samples import NEVER
 from bench.scenarios.lasting import Lasting, lasting_of
 from bench.stats.timeline import Timeline
 from bench.words import Sentence, sentence
@@ -107,11 +108,11 @@ class _Minutes:
             looks = max(looks + 1, (now - self._begin_ns) // look_ns + 1)
             minute_end = self._begin_ns + (self._minute + 1) * course.minute_ns
             until = min(end_ns, minute_end, self._begin_ns + looks * look_ns)
-            before = self.queries
+            first = len(self._timeline.done_ns)
             self._run_until(until, end_ns, sleep)
             done = self._clock()
             long.look(done - self._begin_ns)
-            long.tell(partial(self._now, self.queries - before, done - now, done - self._begin_ns))
+            long.tell(partial(self._now, self._rate_per_s(first, done - now), done - self._begin_ns))
             if done >= minute_end:
                 self._end_minute(done)
         self.duration_ns = self._clock() - self._begin_ns
@@ -182,13 +183,22 @@ class _Minutes:
             found["kept_every"] = np.array([self._every], np.int64)
         return found
 
-    def _now(self, queries: int, took_ns: int, elapsed_ns: int, celsius: float | None) -> Sentence:
+    def _rate_per_s(self, first: int, took_ns: int) -> float:
+        """Queries from number ``first`` of the timeline on, over ``took_ns``; of a language model the tokens that came,
+        over the time of their generations, as in its figures."""
+        text, timeline = self._stage.text, self._timeline
+        if text is None:
+            return (len(timeline.done_ns) - first) * NS_PER_S / max(1, took_ns)
+        tokens = sum(stamp != NEVER for stamp in timeline.token_ns[first * text.tokens :])
+        return tokens * NS_PER_S / max(1, sum(timeline.done_ns[first:]) - sum(timeline.issued_ns[first:]))
+
+    def _now(self, rate_per_s: float, elapsed_ns: int, celsius: float | None) -> Sentence:
         course = self._course
         text = self._stage.text
         figures = {
             "minute": min(course.minutes, elapsed_ns // course.minute_ns + 1),
             "minutes": course.minutes,
-            "rate_per_s": queries * (1 if text is None else text.tokens) * NS_PER_S / max(1, took_ns),
+            "rate_per_s": rate_per_s,
         }
         if celsius is None:
             return sentence("run.sustained_now" if text is None else "run.sustained_now.text", **figures)

@@ -92,6 +92,15 @@ def test_tokens_of_generations_that_end_early_count_as_they_came() -> None:
     assert figures(half)["steady_tokens_per_s"] == pytest.approx(TOKENS / 2, rel=0.01)
 
 
+def test_filling_a_cache_is_not_part_of_the_rate() -> None:
+    """Neither of the figures nor of what is said on the way: half a second of filling before two of generation."""
+    kept, scenario = Kept(), sustained(2)
+    steady = text_played(Device(lambda minute, number: 2_000 * MS), scenario, TOKENS, kept, fill_ns=500 * MS)
+    assert kept.told[0] == "minute 1 of 2, 8.0 tokens/s"
+    assert len(steady.arrays["latency_ns"]) == 48
+    assert figures(judged(run_of([steady], scenario)))["steady_tokens_per_s"] == pytest.approx(8.0)
+
+
 def test_a_slow_model_needs_eight_generations() -> None:
     """Ten seconds each, two minutes: twelve of them are enough. Of six nothing is said."""
     assert figures(after(lambda minute: 10_000, sustained(2)))["steady_tokens_per_s"] is not None

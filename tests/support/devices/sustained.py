@@ -89,15 +89,22 @@ def played(device: Device, scenario: Scenario, long: LongRun | None = None, most
 
 
 def text_played(
-    device: Device, scenario: Scenario, tokens: int, long: LongRun | None = None, most: int | None = None
+    device: Device,
+    scenario: Scenario,
+    tokens: int,
+    long: LongRun | None = None,
+    most: int | None = None,
+    fill_ns: int = 0,
 ) -> Steady:
-    """The same of a language model: each call of the device is a generation, whose tokens come at equal times."""
+    """The same of a language model: each call of the device is a generation, whose tokens come at equal times.
+    ``fill_ns``: how long filling its cache takes before."""
     lasting, clock = lasting_of(scenario), device.clock
     assert lasting is not None
     rule = text_generation_rule(lasting_rule(PRESETS["quick"].rule, lasting, 1), scenario)
 
     def run(count: int, timeline: Timeline) -> None:
         for _ in range(count):
+            clock.advance(fill_ns)
             begin = clock.now_ns
             device()
             took = clock.now_ns - begin

@@ -59,7 +59,8 @@ METER_PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     ),
     "meter_uncertain": (
         metered(clock_uncertainty=0.06),
-        "The meter's energy is known to 6 % (0.5 % by the meter, 6 % by where the run lies between its readings)",
+        "The uncertainty of the meter's energy is 6 % (0.5 % by the meter itself, 6 % by where the run lies "
+        "between its readings)",
     ),
     "idle_not_idle": (
         metered(idle=MeterIdle("marker", 12, 2.0, 3.0)),

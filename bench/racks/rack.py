@@ -11,8 +11,8 @@ from bench.words import Sentence
 
 State = Literal[
     "left_out",  # no order was made of it
-    "refused",  # a device did not begin it, or its process ended without a record
-    "lost",  # the device was gone, and the run with it
+    "refused",  # a device did not begin it, or its record did not arrive whole
+    "lost",  # its process ended without a record, or the device was gone, and the run with it
     "waiting",  # ordered, and nothing came back yet
     "unreadable",  # fetched, and the record cannot be read or is not there
 ]

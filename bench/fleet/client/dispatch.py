@@ -51,7 +51,7 @@ class Patience(Struct, frozen=True, kw_only=True):
 
     grace_s: float = 300.0
     pause_s: float = 0.2
-    busy_s: float = 1.0
+    busy_s: float = 5.0
     join_s: float = 5.0
 
 
@@ -70,7 +70,7 @@ class Dispatch:
         self._rack, self._plan, self._ledger, self._keep = rack, plan, ledger, keep
         self._watcher, self._patience = watcher or FleetWatcher(), patience or Patience()
         self._waiting = Waiting()
-        self._fetching: set[str] = set()
+        self._fetching: dict[str, asyncio.Event] = {}
         self._begun: set[str] = set()
         self._losses: dict[str, int] = {}
         self._in_a_row: dict[str, int] = {}
@@ -116,8 +116,7 @@ class Dispatch:
         order = self._waiting.open.get(event.order)
         if order is None:
             return
-        is_held = self._waiting.holder(order.id) == event.device
-        if event.kind == "began" and is_held and order.id not in self._begun:
+        if event.kind == "began" and order.id not in self._begun and self._waiting.holder(order.id) == event.device:
             self._begun.add(order.id)
             self._ledger.add(Line(kind="began", order=order.id, device=event.device))
         if event.text:
@@ -214,12 +213,8 @@ class Dispatch:
                 failures = min(failures + 1, 10)
                 await self._until_back(device, away_since + self._patience.grace_s - clock())
             except Garbled:
-                self._bar(
-                    device,
-                    "garbled",
-                    sentence("fleet.client.garbled", device=device),
-                    sentence("fleet.client.garbled.remedy", device=device),
-                )
+                remedy = sentence("fleet.client.garbled.remedy", device=device)
+                self._bar(device, "garbled", sentence("fleet.client.garbled", device=device), remedy)
 
     async def _until_back(self, device: str, left_s: float) -> None:
         """Wait for the device; after the grace time its orders go to others, and it is waited for all the same."""
@@ -351,13 +346,17 @@ class Dispatch:
     async def _fetch(self, device: str, order: FleetOrder, finished: Finished) -> None:
         """Bring the record here, prove that it is whole, write that down, and let the device forget it. What another
         device has carried out meanwhile is left where it is."""
-        if order.id not in self._waiting.open or order.id in self._fetching:
+        if order.id not in self._waiting.open:
             return
-        self._fetching.add(order.id)
+        if (elsewhere := self._fetching.get(order.id)) is not None:
+            await elsewhere.wait()
+            return
+        over = self._fetching[order.id] = asyncio.Event()
         try:
             place = await self._kept(device, order, finished)
         finally:  # a device that went away meanwhile is asked again
-            self._fetching.discard(order.id)
+            del self._fetching[order.id]
+            over.set()
         if place is None:
             return
         other = self._waiting.holder(order.id)

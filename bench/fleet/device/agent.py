@@ -244,7 +244,7 @@ class Agent:
                 lambda said: self._said(carried, said),
                 lambda status: self._ended(carried, status),
             )
-            if carried.is_dropped:  # meanwhile
+            if carried.is_dropped or self._stopping:  # meanwhile
                 carried.child.stop()
         except (OSError, OdbError) as error:
             full = isinstance(error, OSError) and error.errno in FULL
@@ -269,6 +269,7 @@ class Agent:
         self.is_timing = False
         self.at_boundary()
         if self._stopping:
+            self.spool.remove(carried.id)
             return
         if carried.is_dropped:
             told = sentence("fleet.dropped", device=self.name)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,21 @@ def test_an_order_is_carried_out_with_its_files_and_waits_to_be_fetched(rack: Ra
     assert ["began", "ended"] == [event["kind"] for event in rack.events]
     rack.agent.acknowledge(ORDER.id)
     assert () == rack.agent.state().finished
+
+
+def test_a_run_that_begins_as_the_agent_stops_is_ended_and_not_lost(rack: Rack) -> None:
+    """Its files were copied meanwhile."""
+    rack.send()
+    rack.agent._stopping = True
+    rack.task()
+    child = rack.child()
+    child.ended(-15)
+    assert not child.folder.exists()
+    for _ in range(1000):
+        if child.is_stopped:
+            return
+        time.sleep(0.01)
+    raise AssertionError
 
 
 def test_a_result_is_not_read_while_a_run_is_timed(rack: Rack) -> None:

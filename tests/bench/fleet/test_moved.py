@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
-from bench.fleet.client.dispatch import Dispatch, Patience
+from bench.fleet.client.dispatch import Dispatch, Patience, Read
 from bench.fleet.client.planning import FleetOrder, FleetPlan
 from bench.fleet.client.running import _admit_newcomers, _fetch_others
 from bench.fleet.ledger import LEDGER, Ledger, Line, read_ledger
-from bench.fleet.orders import Event, Order
+from bench.fleet.orders import Event, Finished, Order
 from tests.bench.fleet.test_planning import SUITE, asked
 from tests.support.fleet.simulated import Kept, Simulated, SimulatedRack
 
@@ -139,6 +139,31 @@ def test_what_a_device_that_is_left_out_has_finished_is_fetched(tmp_path: Path) 
     assert "acknowledged" == ledger.standing(theirs.id).last
     device.is_away = True
     asyncio.run(_fetch_others(rack, "a", {other.id}, ledger, kept))
+
+
+def test_a_result_that_is_fetched_already_is_waited_for(tmp_path: Path) -> None:
+    """The other device, which has one too, is not asked again and again meanwhile."""
+    one, reading = order(1, "a", "b"), asyncio.Event()
+    rack = SimulatedRack([Simulated("a"), Simulated("b")], hold=True)
+
+    class Slow(Kept):
+        async def __call__(self, finished: Finished, read: Read) -> Path:
+            await reading.wait()
+            return await super().__call__(finished, read)
+
+    async def then(rack: SimulatedRack, dispatch: Dispatch) -> None:
+        await lost(rack)
+        rack._finish(rack.devices["a"], one.id)
+        back(rack)
+        await asyncio.sleep(0.02)
+        rack.end("b")
+        await asyncio.sleep(0.02)
+        reading.set()
+
+    kept = Slow()
+    lines = dispatched(rack, [one], tmp_path, kept, then)
+    assert [one.id] == kept.orders
+    assert 2 == sum(line.kind == "sent" for line in lines)
 
 
 def test_what_another_device_says_of_an_order_is_not_written_down(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ class Wanted(Struct, frozen=True, kw_only=True, tag="wanted"):
 
 
 class Refused(Struct, frozen=True, kw_only=True, tag="refused"):
-    """Nothing was begun, or the process that measured died without a record. ``code``: one of ``REFUSALS``."""
+    """Nothing was begun, or the process that measured died without a record. ``code``: ``quarantined``, ``dropped``,
+    ``no_plugins``, ``disk_full``, ``crashed``, ``wrong_file`` or ``cannot_plan``."""
 
     order: str
     device: str
@@ -80,8 +81,6 @@ class Refused(Struct, frozen=True, kw_only=True, tag="refused"):
 
 Answer = Finished | Wanted | Refused
 """What the task of an order returns."""
-
-REFUSALS = ("quarantined", "dropped", "no_plugins", "disk_full", "crashed", "wrong_file", "cannot_plan")
 
 
 class Event(Struct, frozen=True, kw_only=True):

@@ -19,14 +19,22 @@ NOT_OF_CLIENTS = frozenset(("register-worker", "register_nanny", "heartbeat_work
 
 
 def is_allowed(role: str, name: str, message: Any) -> bool:
-    """Whether the party ``name`` of that role may say that. A device may join under the name of its certificate only.
-    What is no operation is Dask's to judge."""
+    """Whether the party ``name`` of that role may say that. A device may join, and tell events, under the name of its
+    certificate only. What is no operation is Dask's to judge."""
     if not isinstance(message, dict) or "op" not in message:
         return True
     op = message["op"]
     if role == "device":
-        return op in OF_DEVICES and (op != "register-worker" or message.get("name") == name)
+        return op in OF_DEVICES and _named(op, message) in (None, name)
     return role == "client" and op not in NOT_OF_CLIENTS
+
+
+def _named(op: str, message: dict[str, Any]) -> Any:
+    """The device in whose name the message speaks; ``None`` where it names none."""
+    if op == "register-worker":
+        return message.get("name", "")
+    told = message.get("msg") if op == "log-event" else None
+    return told.get("device") if isinstance(told, dict) else None
 
 
 def limit(comm: Any) -> None:

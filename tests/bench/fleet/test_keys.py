@@ -188,9 +188,14 @@ def test_who_was_not_issued_cannot_be_revoked(tmp_path: Path) -> None:
     assert (tmp_path / "a").is_dir()
 
 
-def test_a_device_may_join_under_its_name_and_submit_nothing() -> None:
+def test_a_device_may_join_and_tell_under_its_name_and_submit_nothing() -> None:
     assert is_allowed("device", "a", {"op": "register-worker", "name": "a"})
     assert not is_allowed("device", "a", {"op": "register-worker", "name": "b"})
+    assert not is_allowed("device", "a", {"op": "register-worker"})
+    for device, allowed in (("a", True), ("b", False)):
+        event = {"op": "log-event", "topic": "t", "msg": {"device": device, "state": "began"}}
+        assert allowed is is_allowed("device", "a", event)
+    assert is_allowed("device", "a", {"op": "log-event", "topic": "workers", "msg": "closing"})
     for op in ("register-client", "update-graph", "broadcast", "run_function", "register_worker_plugin", "proxy"):
         assert not is_allowed("device", "a", {"op": op})
         assert is_allowed("client", "c", {"op": op})

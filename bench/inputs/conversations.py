@@ -113,6 +113,6 @@ def refuse_padding(padded: int | None, decoder: DecoderSpec) -> None:
     raise RunFailure(
         "bad_input",
         sentence("input.padding_in_prompt", number=padded + 1, padding=padding, window=decoder.window),
-        sentence("ort.genai.give_prompt_without_padding", padding=padding),
+        sentence("input.give_prompt_without_padding", padding=padding),
         "prepare",
     )

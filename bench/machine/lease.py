@@ -121,18 +121,13 @@ def _opened(file: Path) -> int:
 def _locked(descriptor: int, shared: bool = False) -> bool:
     """Whether the lock is this process' now. ``True`` as well where locks are not supported."""
     try:
-        if sys.platform == "win32":
-            return _locked_bytes(descriptor, shared)
-        import fcntl
-
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        return _lock_at_once(descriptor, shared)
     except OSError as error:
         return error.errno not in TAKEN
-    return True
 
 
-def _locked_bytes(descriptor: int, shared: bool) -> bool:
-    """As Windows has it: any byte of ``PLACES``, or all of them."""
+def _lock_at_once(descriptor: int, shared: bool) -> bool:
+    """On Windows any byte of ``PLACES``, or all of them. Raises ``OSError`` elsewhere where another has the lock."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -141,7 +136,11 @@ def _locked_bytes(descriptor: int, shared: bool) -> bool:
             with suppress(PermissionError):
                 msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1 if shared else PLACES)
                 return True
-    return False
+        return False
+    import fcntl
+
+    fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    return True
 
 
 def _wait(descriptor: int) -> None:

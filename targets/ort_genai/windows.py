@@ -37,7 +37,7 @@ def refuse_prompt(ids: "np.ndarray[Any, Any]", decoder: DecoderSpec, *, follows:
         raise RunFailure(
             "bad_input",
             sentence("ort.genai.padding_in_prompt", padding=padding, window=decoder.window),
-            sentence("ort.genai.give_prompt_without_padding", padding=padding),
+            sentence("input.give_prompt_without_padding", padding=padding),
         )
     if follows and not whole:
         raise _behind_padding(decoder)

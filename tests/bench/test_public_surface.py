@@ -40,8 +40,9 @@ CONTRACTS = """
     Alterable Artifact Axis BatchingSession CACHE_WIDTHS CacheTensor CalibrationSet Channel CompileCache Compiled
     CompletesDevices ConversingSession ConvertingTarget DeclaresSafeOptions DecoderSpec DefaultModel Describable
     Device DeviceRunner FixedInput ForetellingTarget Foretold Format GivenTokens GraphFacts GraphRoles InputRole
-    Intent Judge LayerError Lineage LineageStep LogitsSession MadeFrom Method Model ModelRequest NamingTarget
-    NodePlacement OpenRequest OwnConfiguration ParallelSession Parameter PartNamingTarget Peaks Phase Pipeline
+    Intent Judge LayerError Levels Lineage LineageStep LogitsSession MadeFrom Method Model ModelRequest NamingTarget
+    NodePlacement Normaliser NormalisingSession
+    OpenRequest OwnConfiguration ParallelSession Parameter PartNamingTarget Peaks Phase Pipeline
     PipelineStageName PipelinedModel Placement PlacementCheck PositionInput Precisions PrefixKeepingSession Profile
     ProfiledOperator ProfilingSession Published Quantisation QuantiseRequest Quantiser ReferenceSetup
     ReferenceTarget RefillingSession RenewableSession Requirement RequiringTarget RewindingSession RunnerFigures

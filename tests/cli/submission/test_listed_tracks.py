@@ -57,23 +57,27 @@ def test_a_track_says_what_is_proposed_and_what_cannot_be_measured() -> None:
         english = in_full(track, 200)
     with speaking("ko"):
         korean = in_full(track, 200)
+    handheld = {}
+    for language in languages():
+        with speaking(language):
+            handheld[language] = in_full(track_named("industrial-handheld"), 200)
     assert "at most 16.6 ms (proposed)" in english
-    assert "no: This version measures power only together with a run, not in standby." in english
     assert "16.6 ms 이하(제안값)" in korean
-    assert "아니요. 이 버전은 추론하는 동안의 소비전력만 측정하며, 대기 소비전력은 측정하지 못합니다." in korean
+    assert "no: The temperature of a surface takes a thermometer outside the device" in handheld["en"]
+    assert "아니요. 표면 온도는 기기 밖의 온도계로 재야 하며" in handheld["ko"]
 
 
 def test_json_is_the_file_and_what_can_be_measured() -> None:
     """The same in every language."""
     with speaking("ko"):
-        found = json.loads(listed("tracks", "smart-appliance", "--json").stdout)
-    track = track_named("smart-appliance")
+        found = json.loads(listed("tracks", "industrial-handheld", "--json").stdout)
+    track = track_named("industrial-handheld")
     with speaking("en"):
         assert found == json.loads(json.dumps(as_json(track)))
-    assert found["name"] == {"ko": "냉장고 등 스마트가전", "en": "Refrigerators and other smart appliances"}
+    assert found["name"] == {"ko": "산업용 핸드헬드기기", "en": "Industrial handheld devices"}
     measurable = {one["id"]: one["measurable"] for one in found["criteria"]}
-    assert (measurable["recognition-p90"], measurable["networked-standby"]) == (True, False)
-    assert {one["measurable"] for one in found["scenarios"] if one["scenario"] == "end-to-end"} == {True}
+    assert (measurable["reading-p90"], measurable["surface-temperature"]) == (True, False)
+    assert {one["measurable"] for one in found["scenarios"] if one["scenario"].startswith("wake")} == {True}
     assert all(bool(one["not_measurable_because"]) != one["measurable"] for one in found["criteria"])
 
 

@@ -54,7 +54,7 @@ def test_datasets_are_packed_on_request(tmp_path: Path) -> None:
     (folder / "texts" / "notes.md").write_text("not packed")
     listed = pack(folder, "--with-data", "--dry-run")
     assert (listed.exception, listed.return_value) == (None, 0)
-    assert "odb: inputs/net/texts: 2 files of a dataset with 44 B are packed." in listed.stderr
+    assert "odb: inputs/net/texts: 2 files of data with 44 B are packed." in listed.stderr
     (line,) = [line for line in listed.stdout.splitlines() if "inputs/net/texts" in line]
     assert line.split()[-2:] == ["(2)", "44"]
     done = pack(folder, "--with-data", "-o", tmp_path / "b.zip", "--json")

@@ -19,7 +19,7 @@ from bench.execution.probe import load_sensors, probe_targets, temporary_workspa
 from bench.execution.runner import Memo
 from bench.execution.workbench import Bench
 from bench.machine.channels import discover, idle_baseline, power_seconds
-from bench.machine.lease import machine_alone, machine_shared
+from bench.machine.lease import ORDER, machine_alone, machine_shared
 from bench.plugins import Catalog, PluginRef, load
 from bench.record.record import Failure, RecordedRun
 from bench.record.runner import FleetDevice
@@ -106,8 +106,8 @@ def machine_for(fleet: FleetDevice | None, listener: Listener) -> AbstractContex
     """The machine, for a run by hand beside others, and for an order of a fleet alone."""
     if fleet is None:
         return machine_shared()
-    holder = {"device": fleet.device, "order": fleet.order, "pid": str(os.getpid())}
-    return machine_alone(holder, lambda: listener.step(sentence("machine.waits")))
+    holder = {"device": fleet.device, ORDER: fleet.order, "pid": str(os.getpid())}
+    return machine_alone(holder, lambda who: listener.step(sentence("machine.waits", holder=who)))
 
 
 class Rounds:

@@ -84,10 +84,11 @@ Answer = Finished | Wanted | Refused
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """What a device tells between timed parts, and never in them. ``utc_ns``: by the device's clock."""
+    """What a device tells between timed parts, and never in them. ``waits``: for those who measure by hand there.
+    ``utc_ns``: by the device's clock."""
 
     order: str
     device: str
-    kind: Literal["began", "step", "turn", "written", "ended"]
+    kind: Literal["waits", "began", "step", "turn", "written", "ended"]
     text: Sentence | str = ""
     utc_ns: int = 0

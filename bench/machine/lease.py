@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.errors import InputError
+from bench.machine.lockers import lockers
+from bench.printable import clean
 from bench.reading import NOT_DECODED
 from bench.scratch import TAKEN, lock
 from bench.words import sentence
@@ -22,6 +24,8 @@ from bench.words import sentence
 LOCKS = "ODB_LOCKS"
 """Environment variable: the folder of both locks, such as one that containers share."""
 LEASE, MACHINE = "odb-device.lease", "odb-machine.lock"
+ORDER = "order"
+"""What an order of a rack says of itself when it has the machine's lock; another program may have it, too."""
 PLACES = 64
 """Windows has no shared locks: so many runs by hand may lock one byte each, and an order locks them all."""
 MOST_TEXT_BYTES = 4096
@@ -76,7 +80,8 @@ def machine_shared() -> Iterator[None]:
         with suppress(OSError):
             descriptor = _opened(file)
         if descriptor is not None and not _locked(descriptor, shared=True):
-            raise InputError(sentence("machine.held", holder=_holder(file)), sentence("machine.held.remedy"))
+            code = "machine.held" if any(ORDER in one for one in _holders(file)) else "machine.locked"
+            raise InputError(sentence(code, holder=_holder(file)), sentence(f"{code}.remedy", file=file))
         yield
     finally:
         if descriptor is not None:
@@ -84,9 +89,9 @@ def machine_shared() -> Iterator[None]:
 
 
 @contextmanager
-def machine_alone(holder: Mapping[str, str], waits: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Measure alone until the end of the block. ``waits`` is called once where others measure by hand now; they are
-    waited for. ``holder``: what those are told who ask meanwhile."""
+def machine_alone(holder: Mapping[str, str], waits: Callable[[str], None] = lambda holder: None) -> Iterator[None]:
+    """Measure alone until the end of the block. ``waits`` is called once, with who they are, where others measure by
+    hand now; they are waited for. ``holder``: what those are told who ask meanwhile."""
     file = lock_folder() / MACHINE
     try:
         descriptor = _opened(file)
@@ -95,7 +100,7 @@ def machine_alone(holder: Mapping[str, str], waits: Callable[[], None] = lambda:
         return
     try:
         if not _locked(descriptor):
-            waits()
+            waits(_holder(file))
             _wait(descriptor)
         with _told(file, holder):
             yield
@@ -170,12 +175,26 @@ def _told(file: Path, holder: Mapping[str, str]) -> Iterator[None]:
 
 
 def _holder(file: Path) -> str:
+    """Who has locked the file; ``?`` where that is not known."""
+    each = (", ".join(f"{name} {value}" for name, value in one.items()) for one in _holders(file))
+    return "; ".join(each) or "?"
+
+
+def _holders(file: Path) -> list[dict[str, str]]:
+    """What the holder said of itself, and the processes that the system names; what another said is not believed."""
+    told, found = _said_beside(file), lockers(file)
+    if not found:
+        return [told] if told else []
+    return [{**(told if told.get("pid") in (None, one["pid"]) else {}), **one} for one in found]
+
+
+def _said_beside(file: Path) -> dict[str, str]:
     try:
         with _beside(file).open("rb") as told:
             facts = json.loads(told.read(MOST_TEXT_BYTES))
-        return ", ".join(f"{name} {value}" for name, value in facts.items())
+        return {clean(name): clean(value) for name, value in facts.items()}
     except (OSError, *NOT_DECODED, AttributeError):
-        return "?"
+        return {}
 
 
 def _beside(file: Path) -> Path:

@@ -13,6 +13,8 @@ FEWEST_CELLS = 40
 PLAIN_CELLS = 100
 QUIET: tuple[Word, ...] = ("same", "new")
 """Words of series that are counted and not listed."""
+ON_DEVICES: tuple[Word, ...] = ("invalid", "suspect", "dead")
+"""Words whose remedy is another for the devices of a rack."""
 MOST_LISTED = 12  # series of one word; the rest is counted
 MOST_METRICS = 4  # of one series
 
@@ -65,8 +67,21 @@ def _listed(word: Word, findings: Sequence[SeriesFinding], width: int) -> Iterat
             yield from _indented(text, 4, width)
     if len(findings) > MOST_LISTED:
         yield from _indented(say("gate.more", series=len(findings) - MOST_LISTED), 2, width)
-    if word != "better":
-        yield from _indented(say(f"gate.remedy.{word}"), 2, width)
+    for text in _remedies(word, findings):
+        yield from _indented(text, 2, width)
+
+
+def _remedies(word: Word, findings: Sequence[SeriesFinding]) -> Iterator[str]:
+    """What to do; what the devices of a rack measured is measured again there."""
+    if word == "better":
+        return
+    devices = list(dict.fromkeys(units.clean(one.series.device) for one in findings if one.series.device))
+    if word not in ON_DEVICES or not all(one.series.device for one in findings):
+        yield say(f"gate.remedy.{word}")
+    if word in ON_DEVICES and devices:
+        shown = devices[:MOST_LISTED] + ["…"] * (len(devices) > MOST_LISTED)
+        device = devices[0] if len(devices) == 1 else "DEVICE"
+        yield say(f"gate.remedy.on_device.{word}", devices=shown, device=device)
 
 
 def _told(one: SeriesFinding) -> Iterator[str]:

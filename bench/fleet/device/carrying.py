@@ -22,7 +22,7 @@ from bench.plugins import discover
 from bench.record.record import RecordedRun
 from bench.record.runner import FleetDevice
 from bench.scripting.measuring import measure
-from bench.suite.plan import PlannedRun
+from bench.suite.plan import Plan, PlannedRun
 from bench.suite.suite import Suite
 from bench.words import Sentence, sentence
 
@@ -48,10 +48,13 @@ class Telling(Listener):
 
     def __init__(self, stream: int) -> None:
         self._stream = stream
-        self._in_turn, self._turn_is_told = False, True
+        self._is_planned, self._in_turn, self._turn_is_told = False, False, True
 
     def say(self, said: Said) -> None:
         os.write(self._stream, msgspec.json.encode(said) + b"\n")
+
+    def planned(self, plan: Plan) -> None:
+        self._is_planned = True
 
     def began(self, index: int, run: PlannedRun) -> None:
         self._in_turn = False
@@ -61,7 +64,9 @@ class Telling(Listener):
         self._in_turn, self._turn_is_told = True, False
 
     def step(self, text: Sentence | str) -> None:
-        if not self._in_turn:
+        if not self._is_planned:
+            self.say(Said(kind="waits", text=text))
+        elif not self._in_turn:
             self.say(Said(kind="step", text=text))
         elif not self._turn_is_told:  # which repeat it is; what follows is timed
             self._turn_is_told = True
@@ -70,6 +75,21 @@ class Telling(Listener):
     def written(self, index: int, recorded: RecordedRun) -> None:
         self._in_turn = False
         self.say(Said(kind="written", text=recorded.record.record_id))
+
+
+class TellingYardstick(Listener):
+    """Says through ``telling`` who is waited for before a yardstick, and then that it is measured; nothing within."""
+
+    def __init__(self, telling: Telling) -> None:
+        self._telling, self._is_planned = telling, False
+
+    def planned(self, plan: Plan) -> None:
+        self._is_planned = True
+        self._telling.say(Said(kind="turn", text=sentence("fleet.yardstick")))
+
+    def step(self, text: Sentence | str) -> None:
+        if not self._is_planned:
+            self._telling.step(text)
 
 
 def main(folder: Path, device: str, yardstick_hours: float, plugins: list[Path]) -> None:
@@ -85,8 +105,8 @@ def main(folder: Path, device: str, yardstick_hours: float, plugins: list[Path])
         catalog = discover([*plugins, *(Path(name) for name in order.plugins)])
         fleet = FleetDevice(device=device, order=order.id)
         if yardstick_hours > 0:
-            telling.say(Said(kind="turn", text=sentence("fleet.yardstick")))
-            drift = drifted(suite, catalog, folder, folder.parents[1] / HISTORY, yardstick_hours * 3600, fleet)
+            before, history = TellingYardstick(telling), folder.parents[1] / HISTORY
+            drift = drifted(suite, catalog, folder, history, yardstick_hours * 3600, fleet, before)
             if drift is not None:
                 telling.say(Said(kind="refused", code=DRIFTS, text=drift))
                 return

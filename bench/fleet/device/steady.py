@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from bench.analysis.run_processes import timed
 from bench.errors import OdbError
-from bench.execution.suite_run import model_choice
+from bench.execution.suite_run import Listener, model_choice
 from bench.nights.point import point_of
 from bench.plugins import Catalog
 from bench.record.record import RecordedRun
@@ -107,10 +107,17 @@ def read_history(file: Path) -> list[Session]:
 
 
 def drifted(
-    suite: Suite, catalog: Catalog, folder: Path, history: Path, every_s: float, fleet: FleetDevice
+    suite: Suite,
+    catalog: Catalog,
+    folder: Path,
+    history: Path,
+    every_s: float,
+    fleet: FleetDevice,
+    listener: Listener | None = None,
 ) -> Sentence | None:
     """Measure the yardstick on the target of ``suite`` if it is due, and add it to ``history``; why the device has
-    drifted, if it has. ``folder``: of the order. Whatever fails here is no reason not to measure the order."""
+    drifted, if it has. ``folder``: of the order. ``listener``: told as by a run. Whatever fails here is no reason not
+    to measure the order."""
     target, sessions, now_s = suite.targets[0].id, read_history(history), time.time()
     if not is_due(sessions, target, now_s, every_s):
         return None
@@ -119,7 +126,7 @@ def drifted(
         tasks = {model_choice(ask, ref).task for ask, ref in choose_models(suite, catalog)}
         models = default_models(catalog, *tasks)[:1]
         own = Suite(name="yardstick", models=models, targets=suite.targets)
-        for run in measure(own, catalog, folder / RECORDS, fleet=fleet)[:1] if models else ():
+        for run in measure(own, catalog, folder / RECORDS, listener=listener, fleet=fleet)[:1] if models else ():
             session = session_of(run, session)
     with suppress(OSError), history.open("ab") as file:
         file.write(msgspec.json.encode(session) + b"\n")

@@ -3,21 +3,24 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.errors import InputError
 from bench.execution.suite_run import Listener, run_suite
 from bench.machine.lease import LOCKS, MACHINE, leased, lock_folder, machine_alone, machine_shared
+from bench.machine.lockers import lockers
 from bench.plugins import Catalog
 from bench.record.runner import FleetDevice
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 from bench.words import Sentence
 
-ORDER = {"device": "board-1", "order": "0f", "pid": "7"}
+ORDER = {"device": "board-1", "order": "0f", "pid": str(os.getpid())}
 
 
 @pytest.fixture(autouse=True)
@@ -43,16 +46,82 @@ def test_runs_by_hand_are_beside_one_another_and_nested() -> None:
 
 def test_a_run_by_hand_is_refused_beside_an_order_and_told_which() -> None:
     with machine_alone(ORDER):
-        with pytest.raises(InputError, match="device board-1, order 0f, pid 7") as refused, machine_shared():
+        told = f"device board-1, order 0f, pid {os.getpid()}"
+        with pytest.raises(InputError, match=told) as refused, machine_shared():
             raise AssertionError
         assert refused.value.remedy
     with machine_shared():
         pass
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_whoever_has_the_lock_is_named(locks: Path) -> None:
+    """Any user can hold it, with any program; what an order said of itself is not taken for what another is."""
+    fcntl = pytest.importorskip("fcntl")
+    (locks / f"{MACHINE}.json").write_text('{"device": "board-1", "order": "0f", "pid": "1"}')
+    told: list[str] = []
+    with (locks / MACHINE).open("w") as file:
+        if not lockers_are_shown(file):
+            pytest.skip("the kernel shows no locks here")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match=f"pid {os.getpid()}, user ") as refused, machine_shared():
+            raise AssertionError
+    assert "board-1" not in refused.value.message
+    assert str(locks / MACHINE) in refused.value.remedy
+    with machine_shared():
+        thread = threading.Thread(target=lambda: waits_for(told), daemon=True)
+        thread.start()
+        while not told:
+            time.sleep(0.01)
+    thread.join(20)
+    assert f"pid {os.getpid()}, " in told[0]
+
+
+def lockers_are_shown(file: Any) -> bool:
+    import fcntl
+
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return bool(lockers(Path(file.name)))
+
+
+def waits_for(told: list[str]) -> None:
+    with machine_alone(ORDER, told.append):
+        pass
+
+
+def test_lockers_as_the_kernel_lists_them(tmp_path: Path) -> None:
+    """Those of another file, other kinds of locks, those who wait, and processes of another container are left out; a
+    process that is gone is told by its number."""
+    file = tmp_path / "lock"
+    file.touch()
+    facts = file.stat()
+    place = f"{os.major(facts.st_dev):02x}:{os.minor(facts.st_dev):02x}:{facts.st_ino}"
+    (tmp_path / "proc" / "71").mkdir(parents=True)
+    (tmp_path / "proc" / "71" / "cmdline").write_bytes(b"odb\0run\0-m\0" + b"x" * 100 + b"\x1b[2J\0")
+    lines = [
+        f"1: FLOCK  ADVISORY  READ 71 {place} 0 EOF",
+        f"1: -> FLOCK  ADVISORY  WRITE 72 {place} 0 EOF",
+        f"2: POSIX  ADVISORY  WRITE 73 {place} 0 EOF",
+        "3: FLOCK  ADVISORY  WRITE 74 00:01:1 0 EOF",
+        f"4: FLOCK  ADVISORY  READ 0 {place} 0 EOF",
+        f"5: FLOCK  ADVISORY  READ 75 {place} 0 EOF",
+        f"6: FLOCK  ADVISORY  READ 75 {place} 0 EOF",
+        "7: FLOCK",
+    ]
+    (tmp_path / "proc" / "locks").write_text("\n".join(lines))
+    first, second = lockers(file, tmp_path)
+    assert {"pid": "75"} == second
+    assert "71" == first["pid"]
+    assert first["command"].startswith("odb run -m xxx")
+    assert "\x1b" not in first["command"]
+    assert len(first["command"]) <= 81
+    assert [] == lockers(tmp_path / "missing", tmp_path)
+    assert [] == lockers(file, tmp_path / "proc")
+
+
 def in_a_thread(waited: threading.Event, done: threading.Event) -> threading.Thread:
     def order() -> None:
-        with machine_alone(ORDER, waited.set):
+        with machine_alone(ORDER, lambda who: waited.set()):
             done.set()
 
     thread = threading.Thread(target=order, daemon=True)

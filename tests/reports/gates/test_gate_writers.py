@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from junitparser import Error, Failure, JUnitXml, Properties, Skipped
 
@@ -23,6 +24,7 @@ from bench.reports.gates import words
 from bench.reports.gates.annotations import MOST, GithubAnnotations
 from bench.reports.gates.junit import JunitGate
 from bench.reports.gates.markdown import MarkdownGate
+from bench.reports.gates.terminal import TerminalGate
 from bench.words import speaking
 
 QUIET = Calibration(nights=12, deviation=0.01, margin=0.03, smallest_change=0.04)
@@ -163,3 +165,28 @@ def test_writers_speak_korean(writer: Any) -> None:
 
 def test_every_word_has_an_outcome() -> None:
     assert set(words.OUTCOMES) == set(Word.__args__)  # type: ignore[attr-defined]
+
+
+def on(device: str, word: Word) -> SeriesFinding:
+    made = finding(word)
+    return msgspec.structs.replace(made, series=msgspec.structs.replace(made.series, device=device))
+
+
+@pytest.mark.parametrize(
+    ("findings", "told", "not_told"),
+    [
+        ([on("board-1", "invalid")], ["On board-1: odb fleet run … --where device=board-1 ;"], ["odb run …"]),
+        ([on("a", "invalid"), on("b", "invalid")], ["On a and b: odb fleet run …", "device=DEVICE"], ["odb run …"]),
+        ([on("a", "suspect"), finding("suspect")], ["On a: measure again with odb fleet run …", "--confirm"], []),
+        ([on("a", "dead")], ["odb fleet status"], []),
+        ([finding("invalid")], ["odb run …"], ["odb fleet"]),
+        ([on("a", "broken")], ["odb report RECORD"], []),
+    ],
+)
+def test_what_a_device_of_a_rack_measured_is_measured_again_there(
+    findings: list[SeriesFinding], told: list[str], not_told: list[str]
+) -> None:
+    """And not on the machine that asks."""
+    text = " ".join(TerminalGate(200).render(gate(*findings), {}).decode().split())
+    assert [] == [one for one in told if one not in text], text
+    assert [] == [one for one in not_told if one in text], text

@@ -15,7 +15,8 @@ class DeviceFacts(Struct, frozen=True, kw_only=True):
     ``soc``, ``npu``, ``cpu``, ``machine`` (the class of machine). ``targets``: by plugin, as ``odb list targets`` finds
     them. ``versions``: of odb, Python, distributed, runtimes and drivers. ``utc_ns``: the device's clock when it was
     asked. ``plugins``: the plugin files that the worker was started with; ``takes_plugins``: whether it also takes
-    those that are sent.
+    those that are sent. ``free_bytes``: on its disk; ``cache_bytes``, ``cache_most_bytes``: what files that were sent
+    take, and may take.
     """
 
     name: str
@@ -25,6 +26,7 @@ class DeviceFacts(Struct, frozen=True, kw_only=True):
     utc_ns: int
     free_bytes: int
     cache_bytes: int
+    cache_most_bytes: int = 0
     plugins: tuple[str, ...] = ()
     takes_plugins: bool = False
 

@@ -39,8 +39,8 @@ class Parcel(Struct, frozen=True):
 
     @property
     def size_bytes(self) -> int:
-        """Of all files."""
-        return sum(file.size_bytes for file in self.files)
+        """Of all files, those of the same content once."""
+        return sum({file.sha256: file.size_bytes for file in self.files}.values())
 
 
 def parcel_of(ask: ModelAsk, read: Sequence[Path] = (), plugins: Sequence[Path] = ()) -> Parcel:

@@ -63,7 +63,8 @@ class LeftOut(Struct, frozen=True, kw_only=True):
 
 class FleetOrder(Struct, frozen=True, kw_only=True):
     """An order with what people read of it. ``devices``: any of which may carry it out. ``silent_s``: a device that
-    has said nothing for longer is asked whether it still answers; no process of the run may take that long."""
+    has said nothing for longer is asked whether it still answers; no process of the run may take that long. ``run``: as
+    one of the devices would plan it."""
 
     id: str
     order: Order
@@ -72,6 +73,7 @@ class FleetOrder(Struct, frozen=True, kw_only=True):
     scenario: str
     devices: tuple[str, ...]
     silent_s: float = SILENT_S
+    run: PlannedRun | None = None
 
 
 class FleetPlan(Struct, frozen=True, kw_only=True):
@@ -103,6 +105,7 @@ class _Wish(Struct, frozen=True):
     target: str
     scenario: str
     silent_s: float
+    run: PlannedRun
 
 
 def plan_fleet(
@@ -149,12 +152,18 @@ def _placed(
     """Each run with the devices that have room for its files, and those that have not. Nearly all have room for all,
     and are one tuple then."""
     most = max((wish.parcel.size_bytes for wish in wishes), default=0)
-    roomy = tuple(facts.name for facts in devices if most <= facts.free_bytes + facts.cache_bytes)
-    others = [facts for facts in devices if most > facts.free_bytes + facts.cache_bytes]
+    roomy = tuple(facts.name for facts in devices if most <= _room_bytes(facts))
+    others = [facts for facts in devices if most > _room_bytes(facts)]
     for wish in wishes:
-        fit = [facts for facts in others if wish.parcel.size_bytes <= facts.free_bytes + facts.cache_bytes]
+        fit = [facts for facts in others if wish.parcel.size_bytes <= _room_bytes(facts)]
         names = (*roomy, *(facts.name for facts in fit)) if fit else roomy
         yield wish, names, [_too_large(facts, wish) for facts in others if facts not in fit]
+
+
+def _room_bytes(facts: DeviceFacts) -> int:
+    """For the files of one order: on the disk, and in the cache."""
+    on_disk = facts.free_bytes + facts.cache_bytes
+    return min(on_disk, facts.cache_most_bytes) if facts.cache_most_bytes else on_disk
 
 
 def _order(asked: Asked, wish: _Wish, devices: tuple[str, ...]) -> FleetOrder:
@@ -166,7 +175,7 @@ def _order(asked: Asked, wish: _Wish, devices: tuple[str, ...]) -> FleetOrder:
         plugins=wish.plugins,
     )
     words = {"model": wish.model, "target": wish.target, "scenario": wish.scenario}
-    return FleetOrder(id=order.id, order=order, devices=devices, silent_s=wish.silent_s, **words)
+    return FleetOrder(id=order.id, order=order, devices=devices, silent_s=wish.silent_s, run=wish.run, **words)
 
 
 # ----------------------------------------------------------------------------------------------- whole devices
@@ -199,14 +208,19 @@ def _unfit(facts: DeviceFacts, asked: Asked, clock_off_s: float) -> LeftOut | No
 
 
 def _too_large(facts: DeviceFacts, wish: _Wish) -> LeftOut:
+    size_bytes, most_bytes = wish.parcel.size_bytes, facts.cache_most_bytes
+    if 0 < most_bytes < size_bytes:
+        code, reason = "cache_small", sentence("fleet.cache_small", size_bytes=size_bytes, most_bytes=most_bytes)
+    else:
+        code, reason = "disk_full", sentence("fleet.client.no_room", size_bytes=size_bytes, free_bytes=facts.free_bytes)
     return LeftOut(
         device=facts.name,
         model=wish.model,
         target=wish.target,
         scenario=wish.scenario,
-        code="disk_full",
-        reason=sentence("fleet.client.no_room", size_bytes=wish.parcel.size_bytes, free_bytes=facts.free_bytes),
-        remedy=sentence("fleet.client.no_room.remedy"),
+        code=code,
+        reason=reason,
+        remedy=sentence("fleet.cache_small.remedy" if code == "cache_small" else "fleet.client.no_room.remedy"),
     )
 
 
@@ -257,7 +271,7 @@ def _wish(asked: Asked, packed: Packed, run: PlannedRun, facts: DeviceFacts) -> 
         untrusted=None,
     )
     silent_s = max(SILENT_S, deadline_s(suite, run) + MARGIN_S)
-    return _Wish(msgspec.json.encode(suite), parcel, parcel.code, silent_s=silent_s, **words)
+    return _Wish(msgspec.json.encode(suite), parcel, parcel.code, silent_s=silent_s, run=run, **words)
 
 
 def _targets_there(suite: Suite, facts: DeviceFacts) -> tuple[list[TargetAsk], list[LeftOut]]:

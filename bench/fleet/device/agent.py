@@ -10,14 +10,15 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from bench.errors import InputError, OdbError
-from bench.fleet.device.artifacts import FULL, RESERVE_BYTES, Artifacts, NoRoom, free_bytes
+from bench.errors import OdbError
+from bench.fleet.device.admission import not_taken, refused
+from bench.fleet.device.artifacts import FULL, Artifacts, free_bytes
 from bench.fleet.device.carrying import DRIFTS, Said
 from bench.fleet.device.child import Child
 from bench.fleet.device.spool import Spool
 from bench.fleet.device.steady import HISTORY
 from bench.fleet.facts import DeviceFacts, DeviceState, Running
-from bench.fleet.orders import Answer, Event, Finished, Order, Refused, Wanted
+from bench.fleet.orders import Answer, Event, Finished, Order, Refused
 from bench.reading import NOT_DECODED
 from bench.words import Sentence, sentence
 
@@ -83,7 +84,7 @@ class Agent:
         self._carried: Carried | None = None
         self._refusals: dict[str, Refused] = {}
         self._heard: dict[str, float] = {}  # when a client last asked for a result
-        self.is_timing = False
+        self.is_timing = self._is_waiting = False
         self.at_boundary: Callable[[], None] = lambda: None
         self._stopping = False
         self._kept = self._read_kept()
@@ -137,6 +138,19 @@ class Agent:
             self._await_client(connection, order_id)
         return result
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether nothing may be transferred now: a repeat is timed, or somebody measures by hand."""
+        return self.is_timing or self._is_waiting
+
+    def put(self, sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
+        """A part of a file; see ``Artifacts.put``. ``None`` also while nothing may be transferred."""
+        if self.is_busy:
+            return None
+        if self._carried is None:  # whoever waits for a run to end need not say so
+            self.artifacts.let_go_of_silent()
+        return self.artifacts.put(sha256, size_bytes, offset, data)
+
     def facts(self) -> DeviceFacts:
         """What the device says of itself now."""
         return replace(
@@ -144,6 +158,7 @@ class Agent:
             utc_ns=time.time_ns(),
             free_bytes=self._free(self._folder),
             cache_bytes=self.artifacts.bytes(),
+            cache_most_bytes=self.artifacts.most_bytes,
         )
 
     def state(self) -> DeviceState:
@@ -174,6 +189,7 @@ class Agent:
     def drop(self, order_id: str) -> None:
         """The order was carried out elsewhere: its run is ended, which counts as no lost run, and its result removed.
         Returns at once."""
+        self.artifacts.let_go(order_id)
         with self._changed:
             carried = self._carried
             is_running = carried is not None and carried.id == order_id
@@ -201,34 +217,7 @@ class Agent:
         """Why the order is not begun, if anything is in the way."""
         if self._kept.quarantined:
             return self._in_quarantine(order)
-        if order.plugins and not self._facts.takes_plugins:
-            names = ", ".join(order.plugins)
-            return self._refused(
-                order,
-                "no_plugins",
-                sentence("fleet.no_plugins", device=self.name, names=names),
-                sentence("fleet.no_plugins.remedy"),
-            )
-        try:
-            needed = sum({file.sha256: file.size_bytes for file in order.files}.values())
-            if needed > self.artifacts.most_bytes:
-                raise NoRoom(
-                    sentence("fleet.cache_small", size_bytes=needed, most_bytes=self.artifacts.most_bytes),
-                    sentence("fleet.cache_small.remedy"),
-                )
-            if missing := self.artifacts.missing(file.sha256 for file in order.files):
-                return Wanted(order=order.id, device=self.name, sha256=tuple(missing))
-        except InputError as error:
-            return self._refused(order, _code_of(error), error.sentence, error.advice)
-        free = self._free(self._folder)
-        if free < RESERVE_BYTES:
-            return self._refused(
-                order,
-                "disk_full",
-                sentence("fleet.disk_full", free_bytes=free, needed_bytes=RESERVE_BYTES),
-                sentence("fleet.disk_full.remedy"),
-            )
-        return None
+        return not_taken(order, self._facts, self.artifacts, self._folder, self._free)
 
     def _start(self, carried: Carried) -> None:
         """Begin the child, in a thread that may copy files meanwhile."""
@@ -236,7 +225,10 @@ class Agent:
 
     def _started(self, carried: Carried) -> None:
         try:
-            folder = self.spool.begin(carried.order, self.artifacts)
+            try:
+                folder = self.spool.begin(carried.order, self.artifacts)
+            finally:  # its files have second names now
+                self.artifacts.let_go(carried.id)
             plugins: Sequence[str] = self._facts.plugins
             carried.child = self._begin_child(
                 folder,
@@ -253,20 +245,20 @@ class Agent:
             self._over(carried, self._refused(carried.order, "disk_full" if full else "wrong_file", reason, remedy))
 
     def _said(self, carried: Carried, said: Said) -> None:
-        self.is_timing = said.kind == "turn"
+        self.is_timing, self._is_waiting = said.kind == "turn", said.kind == "waits"
         if said.kind == "refused":
             carried.refused = said
             return
         running = carried.running
         if said.kind == "began":
             running = replace(running, model=said.model, target=said.target, scenario=said.scenario)
-        carried.running = replace(running, step=said.text if said.kind in ("step", "turn") else "")
+        carried.running = replace(running, step=said.text if said.kind in ("waits", "step", "turn") else "")
         self._tell(said.kind, carried.id, said.text)
         self.at_boundary()
 
     def _ended(self, carried: Carried, status: int) -> None:
         """The child ended: what there is of records is the result."""
-        self.is_timing = False
+        self.is_timing = self._is_waiting = False
         self.at_boundary()
         if self._stopping:
             self.spool.remove(carried.id)
@@ -308,6 +300,7 @@ class Agent:
             elif answer.code == "crashed":
                 self._count_lost()
             self._carried = None
+            self.artifacts.heard_of_all()
             self._changed.notify_all()
 
     def _await_client(self, connection: Connection, order_id: str) -> None:
@@ -330,9 +323,7 @@ class Agent:
         )
 
     def _refused(self, order: Order, code: str, reason: Sentence | str, remedy: Sentence | str = "") -> Refused:
-        if code == "disk_full":
-            remedy = remedy or sentence("fleet.disk_full.remedy")
-        return Refused(order=order.id, device=self.name, code=code, reason=reason, remedy=remedy)
+        return refused(self.name, order.id, code, reason, remedy)
 
     def _tell(self, kind: Any, order_id: str, text: Sentence | str = "") -> None:
         event = Event(order=order_id, device=self.name, kind=kind, text=text, utc_ns=time.time_ns())
@@ -359,10 +350,6 @@ class Agent:
             return msgspec.json.decode((self._folder / STATE).read_bytes(), type=Kept)
         except (OSError, *NOT_DECODED):
             return Kept()
-
-
-def _code_of(error: InputError) -> str:
-    return "disk_full" if isinstance(error, NoRoom) else "wrong_file"
 
 
 _here: Agent | None = None

@@ -35,12 +35,11 @@ def holdings() -> dict[str, Any]:
 
 def put(sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
     """Take a part of a file, of at most ``MOST_BYTES``. Returns how many of its bytes are here: the next part is wanted
-    from there. ``None``: a run is timed, and nothing was taken; ask again later."""
+    from there. ``None``: nothing was taken, since a run is timed, or room is held for the files of another order; ask
+    again later."""
     agent = here()
-    if agent.is_timing:
-        return None
     try:
-        return agent.artifacts.put(sha256, size_bytes, offset, data)
+        return agent.put(sha256, size_bytes, offset, data)
     except OSError as error:
         strerror = error.strerror or str(error)
         raise InputError(sentence("store.not_written", path=agent.artifacts.folder, strerror=strerror)) from None
@@ -57,7 +56,7 @@ def result(order_id: str) -> bytes:
 def read(order_id: str, name: str, offset: int, most_bytes: int = MOST_BYTES) -> bytes | None:
     """A part of a file of a result; empty behind its end. ``None``: a run is timed; ask again later."""
     agent = here()
-    if agent.is_timing:
+    if agent.is_busy:
         return None
     agent.heard(order_id)
     return agent.spool.read(order_id, name, offset, min(most_bytes, MOST_BYTES))

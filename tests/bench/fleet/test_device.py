@@ -1,7 +1,6 @@
 """The agent of a device with children that are not processes."""
 
 import hashlib
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from msgspec.structs import replace
 
 from bench.fleet.device import calls
 from bench.fleet.device.agent import Agent, Connection, CutOff, settle
-from bench.fleet.device.artifacts import PART, Artifacts, NoRoom, WrongFile
+from bench.fleet.device.artifacts import Artifacts, NoRoom
 from bench.fleet.device.carrying import Said
 from bench.fleet.facts import DeviceFacts
 from bench.fleet.orders import Answer, Finished, Order, OrderFile, Refused, Wanted
@@ -299,6 +298,62 @@ def test_plugins_are_refused_unless_the_worker_takes_them(tmp_path: Path) -> Non
     assert isinstance(Rack(tmp_path / "b", takes_plugins=True).task(order).answer(), Wanted)
 
 
+def test_a_plugin_that_is_no_file_of_the_order_is_refused(tmp_path: Path) -> None:
+    """Such as a file of the device that somebody else put there, also where plugins are taken."""
+    rack = Rack(tmp_path, takes_plugins=True)
+    rack.send()
+    for name in ("/home/odb/other.py", "../other.py", "m/other.py"):
+        assert "wrong_file" == refused(rack.task(replace(ORDER, plugins=(FILE.name, name))).answer())
+    assert [] == rack.children
+
+
+def test_files_that_do_not_fit_into_the_cache_together_are_told(rack: Rack) -> None:
+    """Before any is sent, with both sizes."""
+    most = rack.agent.artifacts.most_bytes
+    files = tuple(OrderFile(name=f"m/{n}", sha256=str(n) * 64, size_bytes=most // 2 + 1) for n in range(2))
+    answer = rack.task(replace(ORDER, files=files)).answer()
+    assert "disk_full" == refused(answer)
+    assert "1.00 MiB at most" in str(answer.reason)  # type: ignore[union-attr]
+    assert "--cache-gb" in str(answer.remedy)  # type: ignore[union-attr]
+    assert most == rack.agent.facts().cache_most_bytes
+
+
+def test_the_files_of_an_order_stay_until_it_has_begun(tmp_path: Path) -> None:
+    """Whoever sends others meanwhile is told to come again; then they make room."""
+    large = b"x" * (1 << 19)
+    file = OrderFile(name="m/large.onnx", sha256=hashlib.sha256(large).hexdigest(), size_bytes=len(large))
+    order, other = replace(ORDER, files=(FILE, file)), b"y" * ((1 << 19) + 1)
+    rack = Rack(tmp_path)
+    assert isinstance(rack.task(order).answer(), Wanted)
+    rack.send()
+    sha256 = hashlib.sha256(other).hexdigest()
+    assert rack.agent.put(sha256, len(other), 0, other) is None
+    rack.send(large)
+    assert rack.agent.put(sha256, len(other), 0, other) is None
+    rack.task(order)
+    child = rack.child()
+    assert large == (child.folder / "files" / file.name).read_bytes()
+    assert len(other) == rack.agent.put(sha256, len(other), 0, other)
+    assert [file.sha256] == rack.agent.artifacts.wanted("o", {file.sha256: 1})
+    child.record()
+
+
+def test_nothing_is_transferred_while_somebody_measures_by_hand(rack: Rack) -> None:
+    """The order waits, which the state says."""
+    rack.send()
+    rack.task()
+    child = rack.child()
+    child.said(Said(kind="waits", text="who it is"))
+    assert (True, False) == (rack.agent.is_busy, rack.agent.is_timing)
+    assert rack.agent.put("0" * 64, 1, 0, b"") is None
+    running = rack.agent.state().running
+    assert running is not None
+    assert "who it is" == running.step
+    child.said(Said(kind="began", model="m"))
+    assert not rack.agent.is_busy
+    child.record()
+
+
 def test_a_full_disk_is_told(rack: Rack) -> None:
     rack.send()
     rack.free_bytes = 1000
@@ -324,53 +379,3 @@ def test_names_that_lead_elsewhere_are_refused(name: str, rack: Rack) -> None:
 def test_a_hash_that_is_none_is_refused(rack: Rack) -> None:
     order = replace(ORDER, files=(replace(FILE, sha256="../../x"),))
     assert "wrong_file" == refused(rack.task(order).answer())
-
-
-def test_an_artifact_comes_in_parts_and_is_kept_if_its_hash_is_right(tmp_path: Path) -> None:
-    store = Artifacts(tmp_path, 100, lambda path: PLENTY)
-    store.put(FILE.sha256, 7, 0, DATA[:3])
-    assert [FILE.sha256] == store.missing([FILE.sha256, FILE.sha256])
-    store.put(FILE.sha256, 7, 3, DATA[3:])
-    assert [] == store.missing([FILE.sha256])
-    assert DATA == store.path(FILE.sha256).read_bytes()
-    with pytest.raises(WrongFile):
-        store.put("0" * 64, 7, 0, DATA)
-    assert 0 == store.put("1" * 64, 7, 3, DATA[3:]), "a part out of turn is not taken"
-    assert ["0" * 64, "1" * 64] == store.missing(["0" * 64, "1" * 64])
-    assert [FILE.sha256] == [path.name for path in tmp_path.iterdir()]
-
-
-def test_an_artifact_goes_on_where_an_earlier_agent_ended(tmp_path: Path) -> None:
-    """What a power cut damaged comes anew, and what nobody continues is removed."""
-    Artifacts(tmp_path, 100, lambda path: PLENTY).put(FILE.sha256, 7, 0, DATA[:3])
-    assert 3 == Artifacts(tmp_path, 100, lambda path: PLENTY).put(FILE.sha256, 7, 0, b"")
-    store = Artifacts(tmp_path, 100, lambda path: PLENTY)
-    assert 7 == store.put(FILE.sha256, 7, 3, DATA[3:])
-    assert DATA == store.path(FILE.sha256).read_bytes()
-
-    store.path(FILE.sha256).unlink()
-    part = tmp_path / f"{FILE.sha256}{PART}"
-    part.write_bytes(b"\0\0\0")
-    store = Artifacts(tmp_path, 100, lambda path: PLENTY)
-    assert 3 == store.bytes()
-    assert (0, 7) == (store.put(FILE.sha256, 7, 3, DATA[3:]), store.put(FILE.sha256, 7, 0, DATA))
-
-    part.write_bytes(DATA[:3])
-    os.utime(part, (0, 0))
-    assert 7 == Artifacts(tmp_path, 100, lambda path: PLENTY).bytes()
-    assert not part.exists()
-
-
-def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
-    store = Artifacts(tmp_path, 20, lambda path: PLENTY)
-    hashes = []
-    for number in range(3):
-        data = bytes([number]) * 8
-        hashes.append(hashlib.sha256(data).hexdigest())
-        if number == 2:
-            store.missing(hashes[:1])
-        store.put(hashes[-1], 8, 0, data)
-    assert [hashes[1]] == store.missing(hashes)
-    with pytest.raises(NoRoom):
-        store.put("0" * 64, 21, 0, b"")
-    assert 16 == store.bytes()

@@ -120,6 +120,18 @@ def test_a_full_disk_is_told_before_anything_is_sent() -> None:
     assert ([("small", "disk_full")], ("a",)) == (told(plan), plan.orders[0].devices)
 
 
+def test_files_that_the_cache_of_a_device_cannot_hold(tmp_path: Path) -> None:
+    """Told in the plan; files of the same content count once."""
+    files = tuple(OrderFile(name=name, sha256=name[0] * 64, size_bytes=60) for name in ("a", "a2"))
+    parcel = Parcel(SUITE.models[0], files)
+    packed = Packed(choice=ModelChoice(SUITE.models[0], BUILT_IN, "tensor", ("onnx",)), parcel=parcel)
+    rack = [facts("small", cache_most_bytes=50), facts("large", cache_most_bytes=60)]
+    plan = plan_fleet(msgspec.structs.replace(asked(SUITE), models=(packed,)), rack)
+    assert ({("small", "cache_small")}, ("large",)) == ({*told(plan)}, plan.orders[0].devices)
+    assert "60 B together" in str(plan.left_out[0].reason)
+    assert "--cache-gb" in str(plan.left_out[0].remedy)
+
+
 def test_code_goes_only_to_devices_that_take_it() -> None:
     """A device that was started with the file needs none; another is left out and told how to change that."""
     has, takes, neither = facts("has", plugins=("/there/mine.py",)), facts("takes", takes_plugins=True), facts("no")

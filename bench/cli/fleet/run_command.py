@@ -15,7 +15,7 @@ from bench.printable import clean
 from bench.words import say, sentence
 
 if TYPE_CHECKING:
-    from bench.fleet.client.dispatch import Patience
+    from bench.fleet.client.patience import Patience
     from bench.fleet.client.planning import Asked
     from bench.fleet.client.running import Outcome
     from bench.fleet.security import Party
@@ -56,7 +56,7 @@ def command(
     """``odb fleet run``."""
     from bench.errors import InputError
     from bench.fleet.client.asking import asked_of
-    from bench.fleet.client.dispatch import Patience
+    from bench.fleet.client.patience import Patience
     from bench.fleet.client.where import parse_where
     from bench.fleet.ledger import LEDGER
     from bench.fleet.security import address_of, party_of

@@ -10,6 +10,7 @@ from bench.printable import clean
 from bench.words import say, speaking
 
 if TYPE_CHECKING:
+    from bench.cli.terminal.progress import Expected
     from bench.errors import InputError
     from bench.fleet.client.planning import FleetOrder, FleetPlan, LeftOut
     from bench.fleet.client.rack import Asked
@@ -24,17 +25,22 @@ def print_plan(plan: "FleetPlan", devices: "Sequence[Asked]", as_json: bool) -> 
     """The orders with their devices, then what is left out and why, and which of the devices are in quarantine."""
     from rich.table import Table
 
+    from bench.cli.fleet.expected import order_seconds, plan_seconds
+    from bench.cli.terminal.progress import span_text
+
+    whole = plan_seconds(plan.orders)
     if as_json:
         with speaking("en"):
-            rows = [_order(one) for one in plan.orders]
+            rows = [{**_order(one), **_seconds(order_seconds(one))} for one in plan.orders]
             gaps = [_left_out(one) for one in plan.left_out]
             held = {one.facts.name: str(one.state.quarantined) for one in devices if one.state.quarantined}
-        echo_json({"orders": rows, "left_out": gaps, "quarantined": held})
+        echo_json({"orders": rows, "left_out": gaps, "quarantined": held, **_seconds(whole)})
         return
-    names = ("device", "model", "target", "scenario")
+    names = ("device", "model", "target", "scenario", "takes")
     table = Table(*(say(f"cli.column.{name}") for name in names), box=None, pad_edge=False)
     for one in plan.orders:
-        table.add_row(_devices(one), *(clean(text) for text in (one.model, one.target, one.scenario)))
+        words = (clean(text) for text in (one.model, one.target, one.scenario))
+        table.add_row(_devices(one), *words, span_text(order_seconds(one)))
     if plan.orders:
         console().print(table)
     print_left_out(plan, err=False)
@@ -43,6 +49,8 @@ def print_plan(plan: "FleetPlan", devices: "Sequence[Asked]", as_json: bool) -> 
         if device.state.quarantined and device.facts.name in chosen:
             _print_quarantined(device)
     click.echo("\n" + say("cli.fleet.plan", runs=len(plan.orders), devices=len(chosen)))
+    if plan.orders:
+        click.echo(say("cli.fleet.plan.takes", time=span_text(whole)))
 
 
 def _print_quarantined(one: "Asked") -> None:
@@ -166,6 +174,8 @@ def _doing(one: "Asked") -> str:
         what = " ".join(clean(text) for text in (running.model, running.target, running.scenario) if text)
         time = clock_text(running_seconds(one))
         parts.append(say("cli.fleet.state.running", what=what or running.order, time=time))
+        if running.step:
+            parts[-1] = say("cli.fleet.state.step", what=parts[-1], step=clean(str(running.step)))
     if one.state.quarantined:
         parts.append(say("cli.fleet.state.quarantined", reason=clean(str(one.state.quarantined))))
     elif running is None:
@@ -192,6 +202,10 @@ def _order(one: "FleetOrder") -> dict[str, Any]:
         "target": one.target,
         "scenario": one.scenario,
     }
+
+
+def _seconds(expected: "Expected") -> dict[str, int]:
+    return {"at_least_seconds": round(expected.least), "at_most_seconds": round(expected.most)}
 
 
 def _left_out(one: "LeftOut") -> dict[str, Any]:

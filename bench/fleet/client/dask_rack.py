@@ -33,8 +33,6 @@ KNOWN_SECONDS = 1.0
 """How long the scheduler's list of workers is believed."""
 LOOK_SECONDS = 5.0
 """How often a task that goes on is looked after: whether its device is still the one that was joined."""
-BUSY_SECONDS = 5.0
-"""How long until a device that times a run is asked again for a result."""
 KEY = "odb"
 
 
@@ -181,12 +179,11 @@ class DaskRack:
             raise Away(device)
         return _finished(found)
 
-    async def read(self, device: str, order_id: str, name: str, offset: int, most: int) -> bytes:
-        while (data := await self._call(device, calls.read, order_id, name, offset, most)) is None:
-            await asyncio.sleep(BUSY_SECONDS)
-        if not isinstance(data, bytes) or len(data) > most:
-            raise Garbled(device)
-        return data
+    async def read(self, device: str, order_id: str, name: str, offset: int, most: int) -> bytes | None:
+        data = await self._call(device, calls.read, order_id, name, offset, most)
+        if data is None or (isinstance(data, bytes) and len(data) <= most):
+            return data
+        raise Garbled(device)
 
     async def acknowledge(self, device: str, order_id: str) -> None:
         await self._call(device, calls.acknowledge, order_id)
@@ -268,7 +265,7 @@ class DaskRack:
     async def _call(self, device: str, call: Callable[..., Any], *given: Any) -> Any:
         """What the device answers. Raises ``Away``, from what the device raised if it did."""
         address = await self._address(device)
-        answer = (await self._run([address], call, *given)).get(address, Away(device))
+        answer = (await self._run([address], call, *given, seconds=CALL_SECONDS)).get(address, Away(device))
         if isinstance(answer, Away):
             raise answer
         if isinstance(answer, Exception):
@@ -295,9 +292,7 @@ class DaskRack:
             await asyncio.gather(*(ask(address) for address in addresses), return_exceptions=True)
         return found
 
-    async def _run(
-        self, addresses: list[str], call: Callable[..., Any], *given: Any, seconds: float = CALL_SECONDS
-    ) -> dict[str, Any]:
+    async def _run(self, addresses: list[str], call: Callable[..., Any], *given: Any, seconds: float) -> dict[str, Any]:
         """Each device's answer, or what it raised, by address. Raises ``Away`` where one takes longer."""
         if not addresses:
             return {}

@@ -6,15 +6,13 @@ grace time, or told that the run died. What is on its way is written in the ledg
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Collection
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from msgspec import Struct
-from msgspec.structs import replace
-
+from bench.fleet.client.fetching import Keep, Unverified, brought
+from bench.fleet.client.patience import Busy, BusyWait, Patience
 from bench.fleet.client.planning import FleetOrder, FleetPlan
 from bench.fleet.client.rack import Away, Declined, Garbled, Rack
 from bench.fleet.client.supplying import supply
@@ -29,30 +27,6 @@ ATTEMPTS = 3
 AT_ONCE = 4
 """So many devices get files at the same time, which bounds the memory that the scheduler needs."""
 LONGEST_PAUSE_S = 5.0
-
-Read = Callable[[str, int, int], Coroutine[Any, Any, bytes]]
-"""Reads part of a file of a result: its name, the offset and the most bytes."""
-Keep = Callable[[Finished, Read], Coroutine[Any, Any, Path]]
-"""Fetches a result and puts its record in its place, which it returns. Raises ``Unverified``."""
-
-
-class Unverified(Exception):
-    """What was fetched is not what the device said, or no whole record. ``reason`` says which."""
-
-    def __init__(self, reason: Sentence | str) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
-class Patience(Struct, frozen=True, kw_only=True):
-    """``grace_s``: how long an order waits for its device to return. ``pause_s``: before a device that could not be
-    reached is tried again; twice as long each time. ``busy_s``: before a file is offered again to a device that is
-    timing a run. ``join_s``: between two looks for devices that have joined."""
-
-    grace_s: float = 300.0
-    pause_s: float = 0.2
-    busy_s: float = 5.0
-    join_s: float = 5.0
 
 
 class Dispatch:
@@ -103,6 +77,11 @@ class Dispatch:
             await asyncio.gather(*lanes, return_exceptions=True)
         if self._error is not None:
             raise self._error
+
+    @property
+    def devices(self) -> set[str]:
+        """Those that take part."""
+        return {*self._lanes}
 
     def admit(self, device: str, orders: Collection[str]) -> None:
         """A device has joined that was not there as the plan was made: it takes part in ``orders``, as far as they
@@ -212,6 +191,8 @@ class Dispatch:
                 await asyncio.sleep(min(LONGEST_PAUSE_S, self._patience.pause_s * 2**failures))
                 failures = min(failures + 1, 10)
                 await self._until_back(device, away_since + self._patience.grace_s - clock())
+            except Busy as busy:
+                self._bar(device, "busy", busy.reason, busy.remedy)
             except Garbled:
                 remedy = sentence("fleet.client.garbled.remedy", device=device)
                 self._bar(device, "garbled", sentence("fleet.client.garbled", device=device), remedy)
@@ -241,7 +222,7 @@ class Dispatch:
             order = self._waiting.open.get(order_id)
             if order is not None:
                 await self._fetch(device, order, await self._rack.result(device, order_id))
-            elif self._ledger.standing(order_id).last in DONE:
+            elif self._is_done(order_id):
                 await self._let_forget(device, order_id)
         running = self._waiting.open.get(holdings.running)
         if running is not None and not self._waiting.holder(running.id):
@@ -256,10 +237,19 @@ class Dispatch:
             elif order.id != holdings.running and device not in order.devices:  # it was, when the order was sent
                 self._put_back(order)
 
+    async def forget_done(self, device: str, finished: Collection[str]) -> None:
+        """Of the results that the device keeps, those of orders that are done are removed there."""
+        with suppress(Away):
+            for order_id in finished:
+                if self._is_done(order_id):
+                    await self._let_forget(device, order_id)
+
+    def _is_done(self, order_id: str) -> bool:
+        return self._ledger.standing(order_id).last in DONE
+
     def _is_elsewhere(self, device: str, order_id: str) -> bool:
         """Whether an order of this folder is done, or held by another device."""
-        is_done = self._ledger.standing(order_id).last in DONE
-        return is_done or self._waiting.holder(order_id) not in ("", device)
+        return self._is_done(order_id) or self._waiting.holder(order_id) not in ("", device)
 
     async def _let_forget(self, device: str, order_id: str) -> None:
         """The device forgets its run of an order that is done, and ends it if it still goes on. A run that this device
@@ -292,14 +282,15 @@ class Dispatch:
             if not isinstance(answer, Wanted):
                 return answer
             for sha256 in answer.sha256:
-                while not await self._supplied(device, order, sha256):
-                    await asyncio.sleep(self._patience.busy_s)
+                wait = BusyWait(device, self._patience)
+                while (have_bytes := await self._supplied(device, order, sha256)) is not None:
+                    await wait.pause(have_bytes)
         told = sentence("fleet.client.files_do_not_stay", device=device)
         remedy = sentence("fleet.client.files_do_not_stay.remedy")
         return Refused(order=order.id, device=device, code="wrong_file", reason=told, remedy=remedy)
 
-    async def _supplied(self, device: str, order: FleetOrder, sha256: str) -> bool:
-        """Whether the device has the file now. While it times a run, others are sent theirs."""
+    async def _supplied(self, device: str, order: FleetOrder, sha256: str) -> int | None:
+        """As ``supply``. While the device takes nothing, others are sent theirs."""
         async with self._sending:
             return await supply(self._rack, self._plan, device, order, sha256)
 
@@ -311,6 +302,7 @@ class Dispatch:
         elif refused.code == "quarantined":
             self._bar(device, "quarantined", refused.reason, refused.remedy)
         else:
+            order = self._waiting.open[order.id]  # a device may have joined since
             self._excluded.setdefault(order.id, set()).add(device)
             if all(one in self._excluded[order.id] for one in order.devices):
                 self._give_up(order, "refused", device, refused)
@@ -375,21 +367,12 @@ class Dispatch:
     async def _kept(self, device: str, order: FleetOrder, finished: Finished) -> Path | None:
         """Where the record is; ``None`` where it never arrived whole, and the order is given up."""
         try:
-            return await brought(self._rack, self._keep, device, order.id, finished)
+            return await brought(self._rack, self._keep, device, order.id, finished, self._patience)
         except Unverified as error:
             remedy = sentence("fleet.client.unverified.remedy", device=device)
             why = Refused(order=order.id, device=device, code="unverified", reason=error.reason, remedy=remedy)
             self._give_up(order, "refused", device, why)
             return None
-
-
-async def brought(rack: Rack, keep: Keep, device: str, order_id: str, finished: Finished) -> Path:
-    """Fetch a result, again where it arrives damaged. Returns where its record is. Raises ``Unverified``."""
-    named = replace(finished, order=order_id, device=device)  # whatever it says it is
-    for _ in range(ATTEMPTS - 1):
-        with suppress(Unverified):
-            return await keep(named, partial(rack.read, device, order_id))
-    return await keep(named, partial(rack.read, device, order_id))
 
 
 def _failed(kind: Literal["refused", "lost"], order: FleetOrder, device: str, why: Line | Refused) -> Line:

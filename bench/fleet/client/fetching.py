@@ -3,19 +3,39 @@
 import asyncio
 import hashlib
 import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
 
 from bench.bundle.names import colliding, wrong_name
 from bench.errors import InputError
-from bench.fleet.client.dispatch import Read, Unverified
-from bench.fleet.client.rack import CHUNK_BYTES
+from bench.fleet.client.patience import BusyWait, Patience
+from bench.fleet.client.rack import CHUNK_BYTES, Rack
 from bench.fleet.orders import Finished, ResultFile
 from bench.record.runner import FleetDevice
 from bench.store.records import load, staging
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 MOST_RESULT_BYTES = 1 << 31
 """The samples of a record are far smaller."""
+ATTEMPTS = 3
+"""So often a result is fetched that arrives damaged."""
+
+Read = Callable[[str, int, int], Coroutine[Any, Any, bytes]]
+"""Reads part of a file of a result: its name, the offset and the most bytes."""
+Keep = Callable[[Finished, Read], Coroutine[Any, Any, Path]]
+"""Fetches a result and puts its record in its place, which it returns. Raises ``Unverified``."""
+
+
+class Unverified(Exception):
+    """What was fetched is not what the device said, or no whole record. ``reason`` says which."""
+
+    def __init__(self, reason: Sentence | str) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class Keeper:
@@ -101,3 +121,20 @@ def _same(final: Path, out: Path, files: dict[str, bytes]) -> bool:
         return final.is_dir() and all((out / name).read_bytes() == data for name, data in files.items())
     except OSError:
         return False
+
+
+async def brought(rack: Rack, keep: Keep, device: str, order_id: str, finished: Finished, patience: Patience) -> Path:
+    """Fetch a result, again where it arrives damaged. Returns where its record is. Raises ``Unverified``, and ``Busy``
+    where the device gives nothing of it."""
+    named = replace(finished, order=order_id, device=device)  # whatever it says it is
+
+    async def read(name: str, offset: int, most: int) -> bytes:
+        wait = BusyWait(device, patience)
+        while (data := await rack.read(device, order_id, name, offset, most)) is None:
+            await wait.pause()
+        return data
+
+    for _ in range(ATTEMPTS - 1):
+        with suppress(Unverified):
+            return await keep(named, read)
+    return await keep(named, read)

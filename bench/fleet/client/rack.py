@@ -76,13 +76,13 @@ class Rack(Protocol):
 
     async def put(self, device: str, sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
         """Part of a file. Returns how many of its bytes the device has: the next part is to begin there. ``None``: the
-        device is timing a run and takes nothing now. Raises ``Declined``."""
+        device takes nothing now, since it times a run or keeps room for other files. Raises ``Declined``."""
         ...
 
     async def result(self, device: str, order_id: str) -> Finished: ...
 
-    async def read(self, device: str, order_id: str, name: str, offset: int, most: int) -> bytes:
-        """Part of a file of a result."""
+    async def read(self, device: str, order_id: str, name: str, offset: int, most: int) -> bytes | None:
+        """Part of a file of a result. ``None``: the device times a run and gives nothing now."""
         ...
 
     async def acknowledge(self, device: str, order_id: str) -> None:

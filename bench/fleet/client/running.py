@@ -8,8 +8,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.fleet.client.dispatch import Dispatch, Keep, Patience, Unverified, brought
-from bench.fleet.client.fetching import Keeper
+from bench.fleet.client.dispatch import Dispatch
+from bench.fleet.client.fetching import Keep, Keeper, Unverified, brought
+from bench.fleet.client.patience import Busy, Patience
 from bench.fleet.client.planning import Asked, FleetPlan, LeftOut, plan_fleet
 from bench.fleet.client.rack import Asked as Device
 from bench.fleet.client.rack import Away, Garbled, Rack
@@ -77,28 +78,33 @@ async def measured(
         keep = Keeper(out)
         answered = {one.facts.name for one in found}
         for device in sorted(answered & waited.keys()):
-            await _fetch_others(rack, device, waited[device] - ours, ledger, keep)
+            await _fetch_others(rack, device, waited[device] - ours, ledger, keep, patience)
         others = tuple(order for orders in waited.values() for order in sorted(orders - ours))
         dispatch = Dispatch(rack, plan, ledger, keep, watcher, patience)
-        joining = asyncio.create_task(_admit_newcomers(rack, asked, found, dispatch, patience))
+        for one in found:
+            await dispatch.forget_done(one.facts.name, one.state.finished)
+        looking = [] if asked.each else [asyncio.create_task(_admit_newcomers(rack, asked, found, dispatch, patience))]
         try:
             await dispatch.run()
         finally:
-            joining.cancel()
-            await asyncio.gather(joining, return_exceptions=True)
+            for task in looking:
+                task.cancel()
+            await asyncio.gather(*looking, return_exceptions=True)
         return _outcome(plan, ledger, out, others)
     finally:
         ledger.close()
 
 
-async def _fetch_others(rack: Rack, device: str, orders: Collection[str], ledger: Ledger, keep: Keep) -> None:
+async def _fetch_others(
+    rack: Rack, device: str, orders: Collection[str], ledger: Ledger, keep: Keep, patience: Patience
+) -> None:
     """What the device has finished of orders of this folder that are not planned now, as one that is left out since its
     clock or a version differs. What cannot be fetched stays there. Raises ``InputError`` where it cannot be written
     here."""
-    with suppress(Away, Garbled, Unverified):
+    with suppress(Away, Garbled, Unverified, Busy):
         for order_id in (await rack.holdings(device)).finished if orders else ():
             if order_id in orders:
-                place = await brought(rack, keep, device, order_id, await rack.result(device, order_id))
+                place = await brought(rack, keep, device, order_id, await rack.result(device, order_id), patience)
                 ledger.add(Line(kind="fetched", order=order_id, device=device, record=place.name))
                 await rack.acknowledge(device, order_id)
                 ledger.add(Line(kind="acknowledged", order=order_id, device=device))
@@ -107,16 +113,18 @@ async def _fetch_others(rack: Rack, device: str, orders: Collection[str], ledger
 async def _admit_newcomers(
     rack: Rack, asked: Asked, found: Sequence[Device], dispatch: Dispatch, patience: Patience
 ) -> None:
-    """Have devices take part that join later, where an order is for any that fits."""
-    known = {one.facts.name: one for one in found}
-    while not asked.each:
+    """Have devices take part that join later. One that may not, as of another version, is looked at again when it has
+    gone and come back."""
+    looked_at: set[str] = set()
+    while True:
         await asyncio.sleep(patience.join_s)
-        with suppress(Away):
-            names = sorted({*await rack.names()} - known.keys())
-            for one in (await rack.ask(names))[0] if names else ():
-                known[one.facts.name] = one
-                plan = _plan(asked, [*known.values()], ())
-                dispatch.admit(one.facts.name, {o.id for o in plan.orders if one.facts.name in o.devices})
+        names = {*await rack.names()}
+        looked_at &= names
+        joined, _ = await rack.ask(sorted(names - looked_at - dispatch.devices))
+        orders = _plan(asked, [*found, *joined], ()).orders if joined else ()
+        for name in (one.facts.name for one in joined):
+            looked_at.add(name)
+            dispatch.admit(name, {order.id for order in orders if name in order.devices})
 
 
 async def _returned(rack: Rack, device: str, watcher: FleetWatcher, patience: Patience) -> None:

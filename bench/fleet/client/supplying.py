@@ -13,11 +13,11 @@ MOST_SETBACKS = 3
 part, or all of it, once more."""
 
 
-async def supply(rack: Rack, plan: FleetPlan, device: str, order: FleetOrder, sha256: str) -> bool:
-    """Send the file with that hash: the device says how much of it is there, and gets the rest. ``False``: the device
-    times a run and takes nothing now; a later call goes on. Raises ``Away``, after which a second call goes on, and
-    ``Declined`` where the device does not take it, asks for one that the order does not need, or it cannot be read
-    here."""
+async def supply(rack: Rack, plan: FleetPlan, device: str, order: FleetOrder, sha256: str) -> int | None:
+    """Send the file with that hash: the device says how much of it is there, and gets the rest. Returns ``None`` when
+    all of it is there; otherwise how many bytes were when the device took no more, since it times a run or keeps room
+    for other files: a later call goes on. Raises ``Away``, after which a second call goes on, and ``Declined`` where
+    the device does not take it, asks for one that the order does not need, or it cannot be read here."""
     path = plan.places.get(sha256)
     size_bytes = next((file.size_bytes for file in order.order.files if file.sha256 == sha256), None)
     if path is None or size_bytes is None:
@@ -25,8 +25,10 @@ async def supply(rack: Rack, plan: FleetPlan, device: str, order: FleetOrder, sh
     offset, data, setbacks = 0, b"", 0
     while True:
         have = await rack.put(device, sha256, size_bytes, offset, data)
-        if have is None or have >= size_bytes:
-            return have is not None
+        if have is None:
+            return offset
+        if have >= size_bytes:
+            return None
         setbacks += bool(data) and have <= offset
         if setbacks >= MOST_SETBACKS:
             told = sentence("fleet.client.file_does_not_grow", device=device, file=path.name)

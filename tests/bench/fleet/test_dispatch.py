@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.fleet.client.dispatch import Dispatch, Patience
+from bench.fleet.client.dispatch import Dispatch
+from bench.fleet.client.patience import Patience
 from bench.fleet.client.planning import FleetOrder, FleetPlan
 from bench.fleet.client.rack import CHUNK_BYTES
 from bench.fleet.ledger import LEDGER, Ledger, Line, read_ledger
@@ -166,6 +167,56 @@ def test_files_are_sent_when_they_are_wanted_and_never_into_a_timed_run(tmp_path
     one, device, kept = order(1, ("a",), files=(file,)), Simulated("a", busy_puts=2), Kept()
     dispatched(SimulatedRack([device]), plan(one, places={"f00": data}), tmp_path, kept)
     assert ([one.id], {"f00"}, 0) == (kept.orders, device.files, device.busy_puts)
+
+
+HASTY = Patience(grace_s=0.05, pause_s=0.001, busy_s=0.001, longest_busy_s=0.02)
+
+
+def test_a_device_that_takes_no_files_for_long_is_given_up(tmp_path: Path) -> None:
+    """What only it could do is refused with how long that was and what to do; the rest goes on."""
+    data = tmp_path / "net.onnx"
+    data.write_bytes(b"weights")
+    file = OrderFile(name="model/net.onnx", sha256="f00", size_bytes=7)
+    alone, shared = order(1, ("a",), files=(file,)), order(2, ("a", "b"), files=(file,))
+    rack, kept = SimulatedRack([Simulated("a", busy_puts=1 << 30), Simulated("b", busy_puts=2)]), Kept()
+    lines = dispatched(rack, plan(alone, shared, places={"f00": data}), tmp_path, kept, HASTY)
+    (refused,) = [line for line in lines if line.kind == "refused"]
+    assert (alone.id, "a", "busy") == (refused.order, refused.device, refused.code)
+    assert "a has transferred nothing for 2" in str(refused.reason)
+    assert "odb fleet status" in str(refused.remedy)
+    assert [shared.id] == kept.orders
+
+
+def test_a_device_that_keeps_its_result_for_long_is_given_up(tmp_path: Path) -> None:
+    """The result stays there, and the same command fetches it later; one that is busy for a moment is waited for."""
+    one, other = order(1, ("a",)), order(2, ("b",))
+    first, second, kept = Simulated("a", busy_reads=1 << 30), Simulated("b", busy_reads=3), Kept()
+    lines = dispatched(SimulatedRack([first, second]), plan(one, other), tmp_path, kept, patience=HASTY)
+    assert ["busy"] == [line.code for line in lines if line.kind == "refused"]
+    assert ([other.id], {one.id}) == (kept.orders, {*first.finished})
+    first.busy_reads = 0
+    dispatched(SimulatedRack([first, second]), plan(one, other), tmp_path, kept)
+    assert ([other.id, one.id], [one.id]) == (kept.orders, first.began)
+
+
+class Trickling(SimulatedRack):
+    """The device takes a byte, and then nothing for a while."""
+
+    async def put(self, device: str, sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
+        have = await super().put(device, sha256, size_bytes, offset, data[:1])
+        if data and have is not None:
+            self.devices[device].busy_puts = 3
+        return have
+
+
+def test_a_device_that_takes_a_little_now_and_then_is_not_given_up(tmp_path: Path) -> None:
+    data = tmp_path / "net.onnx"
+    data.write_bytes(b"w" * 30)
+    file = OrderFile(name="model/net.onnx", sha256="f00", size_bytes=30)
+    one, kept = order(1, ("a",), files=(file,)), Kept()
+    patience = Patience(busy_s=0.004, longest_busy_s=0.1)
+    dispatched(Trickling([Simulated("a")]), plan(one, places={"f00": data}), tmp_path, kept, patience)
+    assert [one.id] == kept.orders
 
 
 def test_a_result_whose_fetching_was_cut_off_is_fetched_again(tmp_path: Path) -> None:

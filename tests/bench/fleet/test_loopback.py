@@ -18,8 +18,11 @@ import pytest
 from loopback_rack import WAIT_SECONDS, Loopback, until
 
 from bench.errors import InputError
+from bench.fleet.client.dask_rack import DaskRack
 from bench.fleet.device import calls
+from bench.fleet.device.agent import ORDERS
 from bench.fleet.device.serving import _reach
+from bench.fleet.device.spool import RECORDS, Spool
 from bench.fleet.facts import DeviceFacts, DeviceState
 from bench.fleet.keys import make_keys
 from bench.fleet.orders import TOPIC, Finished, Order, OrderFile, Refused, Wanted
@@ -130,6 +133,36 @@ def wakings(pid: int) -> int:
     for status in Path(f"/proc/{pid}/task").glob("*/status"):
         found += int(status.read_text().split("\nvoluntary_ctxt_switches:")[1].split()[0])
     return found
+
+
+def test_nothing_is_transferred_while_a_run_is_timed(rack: Loopback, order: Order) -> None:
+    """Neither a file to the device nor a result that waits there; as soon as it may be, it is."""
+    waits = msgspec.structs.replace(order, suite=b"waits")
+    record = rack.device_folder / ORDERS / waits.id / RECORDS / "r1" / "record.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    finished = Spool(rack.device_folder / ORDERS).end(waits.id, "board", 1.0)
+    future = rack.submit(order)
+    until(lambda: rack.running() == order.id and rack.call(calls.put, "1" * 64, 1, 0, b"") is None)
+
+    async def asked() -> bytes:
+        async with DaskRack(rack.address, party_of(rack.keys / "client", "client")) as reached:
+            name = finished.files[0].name
+            assert waits.id in (await reached.holdings("board")).finished
+            assert await reached.read("board", waits.id, name, 0, 99) is None
+            assert await reached.put("board", FILE.sha256, len(DATA), 0, DATA) is None
+            rack.let_end()
+            async with asyncio.timeout(WAIT_SECONDS):
+                while (data := await reached.read("board", waits.id, name, 0, 99)) is None:
+                    await asyncio.sleep(0.1)
+            assert len(DATA) == await reached.put("board", FILE.sha256, len(DATA), 0, DATA)
+            await reached.acknowledge("board", waits.id)
+            return data
+
+    assert b"{}" == asyncio.run(asked())
+    until(lambda: rack.call(calls.result, order.id))
+    rack.call(calls.acknowledge, order.id)
+    assert isinstance(rack.answer(future), Finished)
 
 
 def test_a_run_outlives_its_scheduler_and_its_client(rack: Loopback, order: Order) -> None:

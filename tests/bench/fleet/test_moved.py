@@ -1,14 +1,19 @@
 """Orders that went to another device while theirs was away, and devices that join later: each record once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 
-from bench.fleet.client.dispatch import Dispatch, Patience, Read
+from msgspec.structs import replace
+
+from bench.fleet.client.dispatch import Dispatch
+from bench.fleet.client.fetching import Read
+from bench.fleet.client.patience import Patience
 from bench.fleet.client.planning import FleetOrder, FleetPlan
+from bench.fleet.client.rack import Asked
 from bench.fleet.client.running import _admit_newcomers, _fetch_others
 from bench.fleet.ledger import LEDGER, Ledger, Line, read_ledger
-from bench.fleet.orders import Event, Finished, Order
+from bench.fleet.orders import Event, Finished, Order, OrderFile
 from tests.bench.fleet.test_planning import SUITE, asked
 from tests.support.fleet.simulated import Kept, Simulated, SimulatedRack
 
@@ -21,11 +26,18 @@ def order(number: int, *devices: str, each: bool = False) -> FleetOrder:
     return FleetOrder(id=made.id, order=made, model="m", target="null:cpu", scenario="s", devices=devices)
 
 
-def dispatched(rack: SimulatedRack, orders: Collection[FleetOrder], out: Path, kept: Kept, then: Then) -> list[Line]:
+def dispatched(
+    rack: SimulatedRack,
+    orders: Collection[FleetOrder],
+    out: Path,
+    kept: Kept,
+    then: Then,
+    places: dict[str, Path] | None = None,
+) -> list[Line]:
     """What the ledger holds after a run during which ``then`` happens."""
 
     async def run() -> None:
-        plan = FleetPlan(orders=tuple(orders), left_out=())
+        plan = FleetPlan(orders=tuple(orders), left_out=(), places=places or {})
         dispatch = Dispatch(rack, plan, Ledger(out / LEDGER), kept, patience=PATIENCE)
         going_on = asyncio.create_task(dispatch.run())
         await then(rack, dispatch)
@@ -134,11 +146,11 @@ def test_what_a_device_that_is_left_out_has_finished_is_fetched(tmp_path: Path) 
     rack, ledger = SimulatedRack([device]), Ledger(tmp_path / LEDGER)
     for one in (theirs, other):
         rack._finish(device, one.id)
-    asyncio.run(_fetch_others(rack, "a", {theirs.id}, ledger, kept))
+    asyncio.run(_fetch_others(rack, "a", {theirs.id}, ledger, kept, PATIENCE))
     assert ([theirs.id], [theirs.id], {other.id}) == (kept.orders, device.acknowledged, {*device.finished})
     assert "acknowledged" == ledger.standing(theirs.id).last
     device.is_away = True
-    asyncio.run(_fetch_others(rack, "a", {other.id}, ledger, kept))
+    asyncio.run(_fetch_others(rack, "a", {other.id}, ledger, kept, PATIENCE))
 
 
 def test_a_result_that_is_fetched_already_is_waited_for(tmp_path: Path) -> None:
@@ -200,24 +212,87 @@ def test_a_device_that_joins_takes_part_in_what_is_for_any(tmp_path: Path) -> No
     assert alone.id not in rack.devices["b"].began
 
 
+class Told(Dispatch):
+    """A dispatch of the device ``a`` that takes down who is admitted."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+
+    @property
+    def devices(self) -> set[str]:
+        return {"a"}
+
+    def admit(self, device: str, orders: Collection[str]) -> None:
+        self.told.append((device, len(orders)))
+
+
+class Versions(SimulatedRack):
+    """Devices whose ``odb`` may be another. ``asked``: who was."""
+
+    def __init__(self, *devices: Simulated) -> None:
+        super().__init__(devices)
+        self.version, self.asked = "1", []  # type: ignore[var-annotated]
+
+    async def ask(self, devices: Sequence[str]) -> tuple[list[Asked], list[str]]:
+        self.asked += devices
+        found, silent = await super().ask(devices)
+        versions = {"ondevice-bench": self.version, "distributed": "2"}
+        return [replace(one, facts=replace(one.facts, versions=versions)) for one in found], silent
+
+
 def test_what_joins_is_asked_once_and_planned_as_the_others(tmp_path: Path) -> None:
-    """With ``--each`` the plan stays as it was shown."""
-    told: list[tuple[str, int]] = []
+    """What may not take part, as of another version, is asked again when it has gone and come back."""
+    rack, dispatch = Versions(Simulated("a"), Simulated("b", is_away=True)), Told()
 
-    class Told:
-        def admit(self, device: str, orders: Collection[str]) -> None:
-            told.append((device, len(orders)))
-
-    async def joined(each: bool) -> None:
-        rack = SimulatedRack([Simulated("a"), Simulated("b", is_away=True)])
+    async def joined() -> None:
         found, _ = await rack.ask(["a"])
-        looking = asyncio.create_task(_admit_newcomers(rack, asked(SUITE, each=each), found, Told(), PATIENCE))  # type: ignore[arg-type]
-        await asyncio.sleep(0.02)
+        looking = asyncio.create_task(_admit_newcomers(rack, asked(SUITE), found, dispatch, PATIENCE))
+        rack.version = "0"
         back(rack, "b")
-        await asyncio.sleep(0.1)
+        await until(lambda: dispatch.told == [("b", 0)])
+        await asyncio.sleep(0.02)
+        rack.devices["b"].is_away = True
+        await asyncio.sleep(0.02)
+        rack.version = "1"
+        back(rack, "b")
+        await until(lambda: len(dispatch.told) == 2)
         looking.cancel()
 
-    asyncio.run(joined(each=True))
-    assert told == []
-    asyncio.run(joined(each=False))
-    assert told == [("b", 2)]
+    asyncio.run(joined())
+    assert dispatch.told == [("b", 0), ("b", 2)]
+    assert ["a", "b", "b"] == rack.asked
+
+
+def test_a_device_that_joins_may_have_what_the_others_refused(tmp_path: Path) -> None:
+    """Also where it joined after the order was given out."""
+    data = tmp_path / "net.onnx"
+    data.write_bytes(b"weights")
+    file = OrderFile(name="model/net.onnx", sha256="f00", size_bytes=7)
+    made = Order(suite=b"1", files=(file,))
+    one = FleetOrder(id=made.id, order=made, model="m", target="null:cpu", scenario="s", devices=("a",))
+    first, kept = Simulated("a", busy_puts=1 << 30), Kept()
+
+    async def then(rack: SimulatedRack, dispatch: Dispatch) -> None:
+        await until(lambda: first.busy_puts < 1 << 30)
+        dispatch.admit("b", [one.id])
+        first.refuses, first.busy_puts = ["disk_full"], 0
+
+    rack = SimulatedRack([first, Simulated("b")])
+    lines = dispatched(rack, [one], tmp_path, kept, then, {"f00": data})
+    assert [("refused", "a"), ("fetched", "b")] == [
+        (line.kind, line.device) for line in lines if line.kind in ("refused", "fetched")
+    ]
+
+
+def test_what_a_device_keeps_of_an_order_that_is_done_is_removed_there(tmp_path: Path) -> None:
+    """It stood still, and another did it; all that was asked for is done since."""
+    one, other = order(1, "a", "b"), order(2, "a", each=True)
+    ledger = Ledger(tmp_path / LEDGER)
+    ledger.add(Line(kind="fetched", order=one.id, device="b", record="r"))
+    rack = SimulatedRack([Simulated("a"), Simulated("b")])
+    for kept in (one, other):
+        rack._finish(rack.devices["a"], kept.id)
+    dispatch = Dispatch(rack, FleetPlan(orders=(one,), left_out=()), ledger, Kept())
+    asyncio.run(dispatch.forget_done("a", [*rack.devices["a"].finished]))
+    assert ([one.id], {other.id}) == (rack.devices["a"].dropped, {*rack.devices["a"].finished})
+    assert [("a", "twice")] == dropped(list(read_ledger(tmp_path / LEDGER)))

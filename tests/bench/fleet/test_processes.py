@@ -1,14 +1,19 @@
 """A real scheduler, three real workers that pretend to be different boards, and ``odb fleet`` as a person types it."""
 
 import json
+import os
+import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bench.cli.group import odb
+from bench.fleet.client import dask_rack, patience, planning
 from bench.fleet.ledger import LEDGER, read_ledger
 from bench.store.records import load_records
 from tests.support.fleet.processes import MODEL, PLUGINS, ProcessRack, process_rack
@@ -74,6 +79,86 @@ def test_a_worker_killed_midway_and_every_record_once(
     asked(rack, "run", str(suite), "--each", "-o", str(out), "--plugin", str(MODEL), "--json")
     assert 3 == len(json.loads(capsys.readouterr().out)["records"])
     assert 4 == sum(line.kind == "sent" for line in read_ledger(out / LEDGER))
+
+
+@contextmanager
+def meanwhile(rack: ProcessRack, out: Path, disturb: Callable[[str], None]) -> Iterator[None]:
+    """``disturb`` is called with the device that begins a run first, as soon as it does."""
+    devices: list[str] = []
+
+    def first() -> list[str]:
+        devices[:] = [line.device for line in read_ledger(out / LEDGER) if line.kind == "began"][:1]
+        return devices
+
+    def act() -> None:
+        rack.wait(lambda: bool(first()), "a run begins")
+        disturb(devices[0])
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    yield
+    thread.join()
+
+
+def fetched_from(out: Path) -> list[str]:
+    """The devices whose records are here, of orders each of which is fetched once."""
+    lines = [line for line in read_ledger(out / LEDGER) if line.kind == "fetched"]
+    assert len(lines) == len({line.order for line in lines}) == len(load_records(out))
+    return [line.device for line in lines]
+
+
+def test_the_order_of_a_device_that_stays_away_is_done_by_another(
+    rack: ProcessRack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite, out = tmp_path / "suite.toml", tmp_path / "out"
+    suite.write_text(SUITE)
+    lost: list[str] = []
+
+    def power_cut(device: str) -> None:
+        lost.append(device)
+        rack.kill(device)
+
+    with meanwhile(rack, out, power_cut):
+        asked(rack, "run", str(suite), "--grace", "1", "-o", str(out), "--plugin", str(MODEL), "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert ([], 1) == (told["failed"], len(told["records"]))
+    assert [lost[0]] != fetched_from(out)
+    assert [*lost, *fetched_from(out)] == [line.device for line in read_ledger(out / LEDGER) if line.kind == "sent"]
+    rack.begin_and_wait(lost[0])
+
+
+def test_a_device_that_joins_does_what_one_that_stands_still_cannot(
+    rack: ProcessRack, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process is stopped in a run, and its connection stays up. It takes the waiting order, and after the bound of
+    silence and the grace time the other, too."""
+    for place, name, value in (
+        (planning, "SILENT_S", 2.0),
+        (planning, "deadline_s", lambda suite, run: -planning.MARGIN_S),
+        (dask_rack, "CALL_SECONDS", 2.0),
+        (dask_rack, "LOOK_SECONDS", 0.2),
+        (patience, "Patience", partial(patience.Patience, join_s=0.2)),
+    ):
+        monkeypatch.setattr(place, name, value)
+    suite, out = tmp_path / "suite.toml", tmp_path / "out"
+    suite.write_text(
+        SUITE.replace('{id = "chip:npu"}', '{id = "chip:npu"}, {id = "chip:npu", options = {latency_us = "1"}}')
+    )
+    given = ("run", str(suite), "--where", "device=snapdragon*", "--grace", "1", "-o", str(out), "--plugin", str(MODEL))
+
+    def stopped(device: str) -> None:
+        os.kill(rack.pid(device), signal.SIGSTOP)
+        rack.add("snapdragon-2", PLUGINS / "snapdragon.py")
+
+    try:
+        with meanwhile(rack, out, stopped):
+            asked(rack, *given, "--json")
+        told = json.loads(capsys.readouterr().out)
+        assert ([], 2) == (told["failed"], len(told["records"]))
+        assert ["snapdragon-2", "snapdragon-2"] == fetched_from(out)
+    finally:
+        os.kill(rack.pid("snapdragon"), signal.SIGCONT)
+        rack.kill("snapdragon-2")
 
 
 def test_status_and_quarantine(rack: ProcessRack, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

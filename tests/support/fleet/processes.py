@@ -32,6 +32,9 @@ class Processes:
             os.killpg(self._processes[name].pid, signal.SIGKILL)
         self._processes[name].wait()
 
+    def pid(self, name: str) -> int:
+        return self._processes[name].pid
+
     def is_running(self, name: str) -> bool:
         return self._processes[name].poll() is None
 
@@ -103,6 +106,12 @@ class ProcessRack(Processes):
         """Begin a device anew."""
         given = (name, self.address, self.keys / name, self.folder / name, *self._devices[name])
         self.start(name, sys.executable, str(BOARD), *(str(one) for one in given))
+
+    def begin_and_wait(self, name: str) -> None:
+        """Until it has joined."""
+        joined = self.log(name).count("joined")
+        self.begin(name)
+        self.wait(lambda: self.log(name).count("joined") > joined, f"{name} joins")
 
 
 @contextmanager

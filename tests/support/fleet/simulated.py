@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bench.contracts import Device, TargetFacts
-from bench.fleet.client.dispatch import Read, Unverified
+from bench.fleet.client.fetching import Read, Unverified
 from bench.fleet.client.rack import Asked, Away, Holdings
 from bench.fleet.facts import DeviceFacts, DeviceState
 from bench.fleet.orders import Answer, Event, Finished, Order, Refused, ResultFile, Wanted
@@ -50,7 +50,8 @@ def unlike(name: str) -> DeviceFacts:
 class Simulated:
     """A device. ``refuses``: what it answers instead of measuring, one after another. ``dies``: so many runs end
     without a record. ``is_away``: nobody reaches it. ``parts``: bytes of files that came, by hash. ``cut_offs``: so
-    many answers to a part are lost on the way. ``cut_reads``: so many times it goes away while a result is read."""
+    many answers to a part are lost on the way. ``busy_puts``, ``busy_reads``: so many times it transfers nothing now.
+    ``cut_reads``: so many times it goes away while a result is read."""
 
     name: str
     refuses: list[str] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Simulated:
     cut_offs: int = 0
     cut_reads: int = 0
     busy_puts: int = 0
+    busy_reads: int = 0
     finished: dict[str, Finished] = field(default_factory=dict)
     running: str = ""
     began: list[str] = field(default_factory=list)
@@ -157,8 +159,11 @@ class SimulatedRack:
     async def result(self, device: str, order_id: str) -> Finished:
         return self._there(device).finished[order_id]
 
-    async def read(self, device: str, order_id: str, name: str, offset: int, most: int) -> bytes:
+    async def read(self, device: str, order_id: str, name: str, offset: int, most: int) -> bytes | None:
         one = self._there(device)
+        if one.busy_reads:
+            one.busy_reads -= 1
+            return None
         if one.cut_reads:
             one.cut_reads -= 1
             raise Away

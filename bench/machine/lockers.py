@@ -1,7 +1,6 @@
 """Which processes have locked a file, as the kernel of Linux tells everybody; nothing elsewhere."""
 
 import os
-import stat
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -40,9 +39,7 @@ def _pids(place: str, root: Path) -> Iterator[str]:
 def _process(pid: str, root: Path) -> dict[str, str]:
     folder, found = root / "proc" / pid, {"pid": pid}
     with suppress(OSError):
-        facts = folder.stat()
-        if stat.S_ISDIR(facts.st_mode):
-            found["user"] = _user(facts.st_uid)
+        found["user"] = _user(folder.stat().st_uid)
     command = clean((text_of(folder / "cmdline") or "").replace("\0", " "))
     if command:
         found["command"] = command if len(command) <= MOST_CHARACTERS else f"{command[:MOST_CHARACTERS]}…"
@@ -51,9 +48,9 @@ def _process(pid: str, root: Path) -> dict[str, str]:
 
 def _user(number: int) -> str:
     """The name of a user; the number where it has none here."""
-    import pwd
-
     try:
+        import pwd
+
         return pwd.getpwuid(number).pw_name
-    except KeyError:
+    except (ImportError, KeyError):
         return str(number)

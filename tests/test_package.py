@@ -177,9 +177,9 @@ def test_extras_ask_for_what_the_platform_has(
 
 
 def test_the_extras_are_these(distribution: Distribution) -> None:
-    """Fourteen extras; nothing that a user installs, with or without them, brings torch or transformers."""
-    extras = set("qnn genai detection loadgen docs dev browser office bundle text frames meters nncf fleet".split())
-    assert extras == set(distribution.metadata.get_all("Provides-Extra") or ())
+    """Fifteen extras; nothing that a user installs, with or without them, brings torch or transformers."""
+    extras = "qnn genai detection loadgen docs dev browser office bundle text frames meters nncf fleet opencv".split()
+    assert {*extras} == set(distribution.metadata.get_all("Provides-Extra") or ())
     everything = {Requirement(text).name.lower() for text in distribution.requires or ()}
     assert set() == everything & {"torch", "torchvision", "transformers", "tensorflow"}
 

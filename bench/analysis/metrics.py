@@ -86,7 +86,6 @@ def _staged_metric(role: str, rule: Rule) -> Metric:
         unit="ns",
         rule=rule,
         samples=processes_.MIN_SAMPLES[50],
-        applies="tensor",
         scenarios=END_TO_END,
     )
 
@@ -299,7 +298,6 @@ METRICS: tuple[Metric, ...] = (
         unit="ns",
         rule=TIME_PER_INPUT,
         short=sentence("metric.time_per_input_ns.short"),
-        applies="tensor",
         scenarios=END_TO_END,
     ),
     Metric(
@@ -308,7 +306,6 @@ METRICS: tuple[Metric, ...] = (
         rule=NETWORK,
         short=sentence("metric.network_fraction.short"),
         speed=False,
-        applies="tensor",
         scenarios=END_TO_END,
         compared=False,
     ),
@@ -321,7 +318,6 @@ METRICS: tuple[Metric, ...] = (
         rule=Rule(of=_each(overlapped_rate), pooled=typical, how=GEOMETRIC_MEAN),
         short=sentence("metric.overlapped_per_s.short"),
         lower_is_better=False,
-        applies="tensor",
         scenarios=END_TO_END,
     ),
     Metric(

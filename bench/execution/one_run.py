@@ -222,7 +222,11 @@ class Gathering:
         if around is None:
             return repeat
         opening = PipelineOpening(
-            ask=around, model=run.model.plugin, artifact=prepared.artifact, files=prepared.pipeline_files
+            ask=around,
+            model=run.model.plugin,
+            artifact=prepared.artifact,
+            files=prepared.pipeline_files,
+            tokens=known(self._evidence.scenario).generate_tokens or 1,
         )
         return EndToEndJob(run.target.plugin, repeat=repeat, opening=opening)
 

@@ -7,10 +7,10 @@ time and with limited memory. What it may use is what transformers gives it (``a
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
@@ -131,7 +131,7 @@ def rendered(template: Template, messages: Sequence[Message]) -> str:
 
     def work() -> None:
         try:
-            found.append(_render(template, messages))
+            found.append(_render(_read(template), template, messages))
         except (Exception, RecursionError) as error:  # whatever a template does
             wrong.append(error)
 
@@ -155,11 +155,20 @@ def _refused(told: Sentence) -> InputError:
     return InputError(told, sentence("input.correct_template_or_no_chat"))
 
 
-def _render(template: Template, messages: Sequence[Message]) -> str:
-    compiled = _environment().from_string(template.source)
+def compiled(template: Template) -> Callable[[Sequence[Message]], str]:
+    """What ``rendered`` does with the template, which is read once; without limits, for conversations that have been
+    rendered within them before."""
+    return partial(_render, _read(template), template)
+
+
+def _read(template: Template) -> Any:
+    return _environment().from_string(template.source)
+
+
+def _render(read: Any, template: Template, messages: Sequence[Message]) -> str:
     given = [{"role": message.role, "content": message.content} for message in messages]
     parts, size = [], 0
-    for part in compiled.generate(
+    for part in read.generate(
         messages=given, add_generation_prompt=True, tools=None, documents=None, **template.special
     ):
         size += len(part)

@@ -11,6 +11,7 @@ from bench.contracts import DecoderSpec, Scenario
 from bench.errors import InputError, RunFailure
 from bench.inputs.chat import Template, rendered
 from bench.inputs.prompts import Message, Prompt, demand_room
+from bench.scenarios.kinds import kind_of
 from bench.scenarios.text import turns_of, users_of
 from bench.words import sentence
 
@@ -95,7 +96,7 @@ def refuse_long_conversation(model_id: str, decoder: DecoderSpec, scenario: Scen
 
 def refuse_depth(scenario: Scenario) -> None:
     """Raises ``RunFailure`` for a depth in a scenario whose caches begin empty."""
-    if scenario.depth_tokens and (turns_of(scenario) or users_of(scenario)):
+    if scenario.depth_tokens and (turns_of(scenario) or users_of(scenario) or kind_of(scenario).staged):
         raise RunFailure(
             "unsupported_scenario",
             sentence("input.depth_of_scenario", scenario=scenario.name),

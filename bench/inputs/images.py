@@ -8,6 +8,7 @@ from msgspec import Struct
 from bench.contracts import TensorSpec
 from bench.contracts.element_types import PACKED_BITS, numpy_type
 from bench.errors import InputError, of_flag
+from bench.inputs.decoding import DECODERS
 from bench.suite.preprocessing import ImagePreprocessing
 from bench.words import sentence
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
-DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-"""Pillow's modes of one channel of more than 8 bits; its own conversion to 8 clips them."""
-DEEPEST_GREY = 65535
 
 
 class Picture(Struct, frozen=True):
@@ -44,8 +42,8 @@ class ImageInput(Struct, frozen=True):
     width: int
 
     def decode(self, file: Path) -> Picture:
-        """Raises ``InputError`` for a file that is not a picture, or is ambiguous in 8 bits."""
-        opened = _opened(self.spec.name, file, self.channels)
+        """Raises ``InputError`` for a file that is no picture, or is ambiguous in 8 bits, and without the decoder."""
+        opened = DECODERS[self.preprocessing.decoder](self.spec.name, file, self.channels)
         return Picture(opened, opened.size, file.name)
 
     def tensor(self, picture: Picture) -> "Array":
@@ -70,6 +68,9 @@ class ImageInput(Struct, frozen=True):
         import numpy as np
 
         spec, preprocessing = self.spec, self.preprocessing
+        if spec.dtype == "uint8" and levels.dtype == np.uint8 and preprocessing.is_identity:
+            placed = levels.transpose(2, 0, 1) if self.layout == "nchw" else levels
+            return np.array(placed, order="C").reshape(self.shape)
         mean, scale = (np.asarray(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.scale))
         values = (np.asarray(levels, np.float32) - mean) / scale
         if self.layout == "nchw":
@@ -134,59 +135,6 @@ def image_layout(name: str, shape: tuple[int, ...], preprocessing: ImagePreproce
             sentence("input.say_layout"),
         )
     return fits[0]
-
-
-def _opened(name: str, file: Path, channels: int) -> "Image":
-    """Upright, in 8-bit RGB or grey. Raises ``InputError`` for a picture that is ambiguous in 8 bits."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image)
-            upright.load()
-    except Exception:  # Pillow's decoders raise whatever they meet in a damaged file
-        remedy = sentence("input.open_viewer_save_again")
-        raise InputError(
-            of_flag("--input", sentence("input.not_a_whole_image", name=name, file_name=file.name)), remedy
-        ) from None
-    _refuse_transparent(name, file, upright)
-    wide = upright if upright.mode not in DEEP_GREY else _eight_bits(name, file, upright)
-    return wide.convert("RGB" if channels == 3 else "L")
-
-
-def _refuse_transparent(name: str, file: Path, image: "Image") -> None:
-    """What is behind a transparent pixel is not in the file; an alpha channel that hides nothing is dropped."""
-    if not image.has_transparency_data:
-        return
-    keyed = image.mode in DEEP_GREY  # one grey value counts as transparent; Pillow cannot show which pixels have it
-    if keyed or image.convert("RGBA").getchannel("A").getextrema()[0] != 255:
-        raise InputError(
-            of_flag("--input", sentence("input.transparent_pixels", name=name, file_name=file.name)),
-            sentence("input.flatten_it"),
-        )
-
-
-def _eight_bits(name: str, file: Path, image: "Image") -> "Image":
-    """A grey image of 16 bits by its high byte, as Pillow reads colour of 16 bits: 0–65535 becomes 0–255."""
-    import numpy as np
-    from PIL import Image
-
-    values = np.asarray(image)
-    if image.mode == "F" or values.min() < 0 or values.max() > DEEPEST_GREY:
-        raise InputError(
-            of_flag(
-                "--input",
-                sentence(
-                    "input.image_range_unknown",
-                    name=name,
-                    file_name=file.name,
-                    lowest=values.min(),
-                    highest=values.max(),
-                ),
-            ),
-            sentence("input.scale_to_8_bits"),
-        )
-    return Image.fromarray((values.astype(np.uint16) >> 8).astype(np.uint8))
 
 
 def _letterboxed(image: "Image", size: tuple[int, int], channels: int, preprocessing: ImagePreprocessing) -> "Array":

@@ -26,8 +26,10 @@ from bench.measure.loop import time_generations
 from bench.measure.phases import PhaseRecorder
 from bench.measure.players.single_stream import token_times
 from bench.measure.stage import Player, Stage, Steady, Text, Watched
+from bench.measure.staged.queries import Staged
 from bench.measure.text_driver import Generator, OpenedText
 from bench.record.energy import RepeatEnergy
+from bench.record.inputs import PipelineFacts
 from bench.record.record import StoppingRule
 from bench.record.samples import NEVER
 from bench.stats.convergence import asks_convergence
@@ -83,9 +85,11 @@ def play_generation(
     watched: Watched,
     player: Player,
     long: LongRun,
-) -> tuple[Callable[[], None], Steady]:
-    """First token, then the scenario. Returns one generation as a call, and what was measured. A tokenizer is loaded
-    after the steady state, so that its memory is not the model's."""
+    staged_of: Callable[[OpenedText], Staged] | None = None,
+) -> tuple[Callable[[], None], Steady, PipelineFacts | None]:
+    """First token, then the scenario. Returns one query as a call, what was measured, and what the stages are of a
+    scenario that has a pipeline, which ``staged_of`` opens. In others a tokenizer is loaded after the steady state, so
+    that its memory is not the model's."""
     tokens, decoder = asked.scenario.generate_tokens or 1, decoder_of(asked.request)
     given = encoded(load_prompts(asked.prompts), decoder, None)
     endless = queries(given, decoder, lengths(asked.request, asked.scenario), asked.seed)
@@ -101,11 +105,13 @@ def play_generation(
     def again() -> None:
         run(1, Timeline())
 
+    staged = None if staged_of is None else staged_of(session)
     stage = Stage(
         scenario=asked.scenario,
         rule=asked.rule,
         watched=watched,
         run=run,
+        staged=staged,
         call=again,
         lanes=no_lanes,
         steady=steady_phase,
@@ -122,16 +128,18 @@ def play_generation(
         ),
     )
     steady = player(stage)
+    if staged is not None:
+        return staged.in_turn(), replace(steady, token_ids=ids), staged.facts
     in_turns = watched.take_turn is not None
     alone = "point" not in steady.arrays  # queries that are alike, one at a time
     if in_turns or not alone or not asks_convergence(asked.rule):  # not requested, or it is the other process' turn
-        return again, replace(steady, token_ids=ids)
+        return again, replace(steady, token_ids=ids), None
     arrays = dict(steady.arrays)
     tokenizer, _ = tokenizer_of(session.tokenizer(), asked.tokenizer)
     if tokenizer is not None:
         arrays["tokenized_token_ns"] = _tokenized(session, tokenizer, endless, tokens)
     prefill = _prefill_pass(session, endless, watched.meter)
-    return again, replace(steady, arrays=arrays, token_ids=ids, prefill_energy=prefill)
+    return again, replace(steady, arrays=arrays, token_ids=ids, prefill_energy=prefill), None
 
 
 def _first_generation(session: OpenedText, first: Query, tokens: int, recorder: PhaseRecorder) -> tuple[int, ...]:

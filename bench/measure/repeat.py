@@ -52,7 +52,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     pipeline: PipelineFacts | None = None
 
 
-StagedOf = Callable[[TensorSession], Staged]
+StagedOf = Callable[[TensorSession | OpenedText], Staged]
 """Opens a pipeline around a session."""
 
 
@@ -231,7 +231,7 @@ def _play(
             prompts=job.prompts,
             tokenizer=job.tokenizer,
         )
-        return (*play_generation(asked, session, recorder, steady_phase, watched, player, long), None)
+        return play_generation(asked, session, recorder, steady_phase, watched, player, long, staged_of)
     recorder.look("ready")
     call = session.bind(feeds)
     with recorder("first_inference"):

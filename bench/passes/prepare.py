@@ -19,6 +19,7 @@ from bench.jobs import Job, Runner, Worker
 from bench.passes.evidence import Evidence
 from bench.pipelines.asked import PipelineAsk, most_inputs
 from bench.pipelines.opening import tried
+from bench.pipelines.writing import tried_lines
 from bench.plugins import PluginRef, load
 from bench.quality.judging import first_samples
 from bench.quality.text.limits import TextLimits
@@ -121,6 +122,7 @@ def pipeline_ask(run: "PlannedRun") -> PipelineAsk | None:
         options=ask.dataset_options,
         hop_ms=float(hop) if isinstance(hop, int | float) else None,
         most=most_inputs(scenario),
+        chat=ask.chat,
     )
 
 
@@ -143,7 +145,8 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, fo
     texts = 0 if job.dataset is None else samples_at_most(job.dataset.folder, TextLimits())
     if job.dataset is not None and job.dataset.options:
         raise InputError(sentence("run.dataset_options_of_texts"), sentence("run.leave_them_out"))
-    prompts, template = _prompts(asked, artifact)
+    lines = None if job.pipeline is None else tried_lines(job.pipeline, artifact)
+    prompts, template = _prompts(asked, artifact) if lines is None else (lines.prompts, lines.template)
     tokenizer = tokenizer_beside(artifact.path)
     if not prompts:
         return Prepared(artifact=artifact, dataset_samples=texts, tokenizer=tokenizer)
@@ -158,6 +161,8 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, fo
         prompt_tokens=longest(prompts, known),
         tokenizer=tokenizer,
         counted=known,
+        pipeline_files=() if lines is None else lines.files,
+        not_taken=() if lines is None else lines.not_taken,
     )
 
 

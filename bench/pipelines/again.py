@@ -7,6 +7,7 @@ from bench.pipelines.asked import AUTO, PipelineAsk, every_file, files_of, most_
 from bench.quality.coco import ANCHORS
 from bench.reading import is_file
 from bench.record.record import Record
+from bench.scenarios.staged import TEXT
 from bench.suite.built_in_datasets import dataset_folder
 from bench.suite.dataset_options import parse_options
 from bench.suite.suite import ModelAsk, Suite
@@ -66,6 +67,9 @@ def _ask_of(record: Record, place: Path, *, labelled: bool) -> PipelineAsk:
 
 
 def _kind(record: Record) -> str:
+    """A language model takes lines of text, whatever else is in the folder."""
+    if record.plan.model.task == "text_generation":
+        return TEXT
     return str(record.plan.scenario.own_parameters.get("pipeline", AUTO))
 
 

@@ -14,13 +14,13 @@ from bench.inputs.images import IMAGE_SUFFIXES
 from bench.plugins import PluginRef
 from bench.quality.dataset import read_listing
 from bench.reading import is_file, is_folder
-from bench.scenarios.kinds import MOST_INPUTS, SPOTTING
+from bench.scenarios.staged import MOST_INPUTS, SPOTTING, TEXT
 from bench.suite.dataset_options import DatasetAsk
 from bench.words import sentence
 
 AUTO, OWN = "auto", "own"
 PICTURES = ("classification", "detection", "segmentation")
-SOUND, TEXT = SPOTTING, "text"
+SOUND = SPOTTING
 SUFFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {**dict.fromkeys(PICTURES, IMAGE_SUFFIXES), SOUND: (".wav",), TEXT: (".txt",)}
 )
@@ -34,7 +34,8 @@ Item = TypeVar("Item")
 class PipelineAsk(Struct, frozen=True, kw_only=True):
     """``kind``: as the scenario has it. ``folder``: of the files, or one file; of a dataset where ``labelled``.
     ``options``: the text of ``--dataset-options``. ``hop_ms``: between two windows of a recording. ``most``: inputs of
-    a pass at most, evenly spaced among those that there are."""
+    a pass at most, evenly spaced among those that there are. ``chat``: a language model gets each line in its chat
+    template."""
 
     kind: str
     folder: Path
@@ -43,15 +44,18 @@ class PipelineAsk(Struct, frozen=True, kw_only=True):
     options: str = ""
     hop_ms: float | None = None
     most: int = MOST_INPUTS
+    chat: bool = False
 
 
 class PipelineOpening(Struct, frozen=True, kw_only=True):
-    """What the process that measures needs to open one. ``files``: those that were tried and can be used."""
+    """What the process that measures needs to open one. ``files``: those that were tried and can be used. ``tokens``:
+    that a language model generates for each input."""
 
     ask: PipelineAsk
     model: PluginRef
     artifact: Artifact
     files: tuple[Path, ...]
+    tokens: int = 1
 
 
 def most_inputs(scenario: Scenario) -> int:

@@ -8,39 +8,31 @@ from typing import Any
 
 from msgspec import Struct
 
-from bench.contracts import (
-    STAGES,
-    Artifact,
-    Pipeline,
-    PipelinedModel,
-    Tensors,
-    TensorSession,
-)
+from bench.contracts import Artifact, Pipeline, PipelinedModel, Tensors, TensorSession
 from bench.contracts.answers import refill_of
 from bench.errors import InputError, problem_of
 from bench.measure.staged.queries import Staged
+from bench.measure.text_driver import OpenedText
 from bench.pipelines.asked import (
     AUTO,
     OWN,
     SOUND,
     SUFFIXES,
-    TEXT,
     PipelineAsk,
     PipelineOpening,
     evenly,
-    every_file,
     files_of,
-    sha256_of_inputs,
 )
-from bench.pipelines.named import Stages, ToldPipeline, input_facts
+from bench.pipelines.named import Stages, ToldPipeline, facts_of
 from bench.pipelines.pictures import PicturePipeline
 from bench.pipelines.sound import SoundPipeline
 from bench.pipelines.texts import TextPipeline
+from bench.pipelines.writing import open_writing
 from bench.plugins import PluginRef, load
 from bench.quality.real_values import by_file_name, dequantised
-from bench.record.inputs import NotTaken, PipelineFacts, PipelineStage
-from bench.scenarios.kinds import refuse_hop
-from bench.words import Sentence, sentence
+from bench.record.inputs import NotTaken
+from bench.scenarios.staged import TEXT, refuse_hop
+from bench.words import sentence
 
 Make = Callable[[PipelineAsk, Artifact], Pipeline]
 READY: Mapping[str, Make] = MappingProxyType({SOUND: SoundPipeline, TEXT: TextPipeline})
@@ -116,9 +108,11 @@ def _told(tensors: Mapping[str, tuple[str, Sequence[Any]]]) -> list[str]:
     return [f"{name} {dtype} {shape}" for name, (dtype, shape) in tensors.items()]
 
 
-def open_staged(asked: PipelineOpening, session: TensorSession) -> Staged:
-    """The stages around ``session``, whose inputs are bound; one query has been answered. Raises ``InputError`` naming
-    the stage that cannot use what it gets, with the shapes wanted and found."""
+def open_staged(asked: PipelineOpening, session: TensorSession | OpenedText) -> Staged:
+    """The stages around ``session``; of tensors its inputs are bound. One query has been answered. Raises
+    ``InputError`` naming the stage that cannot use what it gets, with the shapes wanted and found."""
+    if isinstance(session, OpenedText):
+        return open_writing(asked, session)
     artifact = asked.artifact
     pipeline = pipeline_of(asked.ask, asked.model, artifact)
     if isinstance(pipeline, PicturePipeline):
@@ -165,21 +159,6 @@ def open_staged(asked: PipelineOpening, session: TensorSession) -> Staged:
     for step in steps:
         value = step(value)
     told = pipeline.stages() if isinstance(pipeline, ToldPipeline) else Stages()
-    facts = PipelineFacts(
-        kind=pipeline.kind if isinstance(pipeline, ToldPipeline) else OWN,
-        stages=_facts(told),
-        inputs=len(items),
-        inputs_found=len(every),
-        files=len(asked.files),
-        files_found=len(every_file(asked.ask)),
-        each=tuple(input_facts(item, number) for number, item in enumerate(items, 1)),
-        sha256=sha256_of_inputs(asked.files),
-        bound_each=refill is None,
-    )
+    kind = pipeline.kind if isinstance(pipeline, ToldPipeline) else OWN
+    facts = facts_of(asked, kind, told, items, len(every), bound_each=refill is None)
     return Staged(items, steps, facts, call)
-
-
-def _facts(told: Stages) -> tuple[PipelineStage, ...]:
-    does = {"decode": told.decode, "preprocess": told.preprocess, "postprocess": told.postprocess}
-    network: tuple[Sentence | str, Mapping[str, str]] = (sentence("pipeline.does.infer"), {})
-    return tuple(PipelineStage(name, words, dict(by)) for name in STAGES for words, by in [does.get(name, network)])

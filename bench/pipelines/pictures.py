@@ -9,6 +9,7 @@ from bench.contracts import Artifact, Levels, Normaliser, Tensors, TensorSession
 from bench.contracts.answers import normaliser_of
 from bench.entry_points import versions
 from bench.errors import InputError
+from bench.inputs.decoding import decoder_version
 from bench.inputs.images import ImageInput, Picture, image_input
 from bench.pipelines.asked import PipelineAsk
 from bench.pipelines.named import Stages
@@ -93,7 +94,7 @@ class PicturePipeline:
         """What the stages do; how outputs are read is known after the first answer."""
         pillow, fast = versions(("pillow",)), {} if self._fast is None else dict(self._fast.by)
         return Stages(
-            decode=(sentence("pipeline.does.decode_picture"), pillow),
+            decode=(sentence("pipeline.does.decode_picture"), decoder_version(self._preprocessing.decoder)),
             preprocess=(sentence("pipeline.does.preprocess_picture", how=str(self._preprocessing)), pillow | fast),
             postprocess=(self._how, {}),
         )

@@ -12,10 +12,10 @@ from bench.entry_points import versions
 from bench.errors import InputError
 from bench.inputs.tokenizer_file import LIBRARY, FileTokenizer, tokenizer_beside
 from bench.pipelines.asked import PipelineAsk
+from bench.pipelines.lines import Line, lines_of, read_line
 from bench.pipelines.named import Stages
 from bench.pipelines.pictures import wrong_outputs
 from bench.quality.scoring import best_classes, output_named
-from bench.reading import MIB, read_bytes
 from bench.suite.dataset_options import parse_options
 from bench.words import Sentence, sentence
 
@@ -25,20 +25,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 IDS, MASK, TYPES = "input_ids", "attention_mask", "token_type_ids"
-MOST_TEXT_BYTES = 16 * MIB
-
-
-class Line(Struct, frozen=True):
-    """One line of a file, as bytes from ``begin`` to ``end``. ``number``: from 1."""
-
-    file: Path
-    begin: int
-    end: int
-    number: int
-
-    @property
-    def place(self) -> str:
-        return f":{self.number}"
 
 
 class Text(Struct):
@@ -77,30 +63,10 @@ class TextPipeline:
         self._how: Sentence | str = ""
 
     def inputs(self, files: Sequence[Path]) -> Sequence[Line]:
-        """Every line that is not empty."""
-        found: list[Line] = []
-        for file in files:
-            begin = 0
-            lines = read_bytes(file, MOST_TEXT_BYTES, file.name).splitlines(keepends=True)
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    found.append(Line(file, begin, begin + len(line), number))
-                begin += len(line)
-        if not found:
-            raise InputError(sentence("pipeline.no_line"), sentence("pipeline.give_inputs"))
-        return found
+        return lines_of(files)
 
     def decode(self, item: Line) -> Text:
-        """The line's text. Raises ``InputError`` for bytes that are not UTF-8."""
-        with item.file.open("rb") as opened:
-            opened.seek(item.begin)
-            data = opened.read(item.end - item.begin)
-        try:
-            return Text(data.decode().strip())
-        except UnicodeDecodeError:
-            raise InputError(
-                sentence("pipeline.not_utf8", file=item.file.name), sentence("pipeline.save_as_utf8")
-            ) from None
+        return Text(read_line(item))
 
     def preprocess(self, decoded: Text) -> Tensors:
         import numpy as np

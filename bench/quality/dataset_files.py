@@ -31,12 +31,13 @@ def dataset_files(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in sorted(names))
 
 
-def judged_on(folder: Path, facts: DatasetFacts) -> bool | None:
+def judged_on(folder: Path, facts: DatasetFacts, options: str = "") -> bool | None:
     """Whether the dataset in ``folder`` is the one of ``facts``, without the samples that were left out; ``None`` where
-    that cannot be told without the model. Raises ``InputError`` for a dataset that cannot be read."""
+    that cannot be told without the model. ``options``: how to read it, beside its own. Raises ``InputError`` for a
+    dataset that cannot be read."""
     if facts.task in OF_TEXTS:
         return _texts_of(folder, facts)
-    listing = read_listing(DatasetAsk(folder), judged=facts.task == "judged")
+    listing = read_listing(DatasetAsk(folder, options), judged=facts.task == "judged")
     return _samples_sha256(listing, {one.file for one in facts.left_out}) == facts.sha256
 
 

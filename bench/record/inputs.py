@@ -120,7 +120,7 @@ class PipelineInput(Part, frozen=True):
 
 
 class PipelineFacts(Part, frozen=True):
-    """What ``end-to-end`` timed. ``kind``: of ``bench.scenarios.kinds.PIPELINES``; ``stages``: in their order.
+    """What ``end-to-end`` timed. ``kind``: of ``bench.scenarios.staged.PIPELINES``; ``stages``: in their order.
     ``inputs``: how many a pass takes, from ``files`` files with the hash ``sha256``; ``each``: they in their order;
     ``files_found``, ``inputs_found``: of so many, evenly spaced, where there were more. ``bound_each``: the session
     binds every input anew, since it cannot refill its buffers."""

@@ -13,6 +13,7 @@ from bench.contracts import Axis, Parameter, Scenario, ScenarioKind
 from bench.contracts.scenario import Value
 from bench.errors import InputError, UnknownName
 from bench.scenarios import parameters as values_
+from bench.scenarios.staged import HOP, INPUTS, PIPELINE
 from bench.words import sentence
 
 MOST_TURNS, MOST_USERS = 256, 256
@@ -101,21 +102,6 @@ SIZES = Parameter(
     default=(1, 2, 4, 8),
 )
 
-SPOTTING = "keyword-spotting"
-PIPELINES = ("classification", "detection", "segmentation", SPOTTING, "text", "own")
-"""What ``end-to-end`` can do around a network; ``own``: as the model's plugin says."""
-MOST_INPUTS = 10_000
-"""Of one pass over the inputs of a pipeline."""
-PIPELINE = Parameter(
-    name="pipeline",
-    unit="",
-    about=sentence("scenario.about.pipeline"),
-    words=("auto", *PIPELINES),
-    numeric=False,
-    default="auto",
-)
-HOP = Parameter(name="hop_ms", short="hop", unit="ms", about=sentence("scenario.about.hop_ms"), most=60_000)
-INPUTS = Parameter(name="inputs", unit="inputs", about=sentence("scenario.about.inputs"), most=MOST_INPUTS, default=100)
 MINUTES = Parameter(
     name="minutes", unit="min", about=sentence("scenario.about.minutes"), least=2, most=1440, default=20
 )
@@ -186,10 +172,11 @@ KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
             ScenarioKind(
                 name="end-to-end",
                 summary=sentence("scenario.summary.end-to-end"),
-                parameters=(PIPELINE, HOP, INPUTS),
+                tasks=("tensor", "text_generation"),
+                parameters=(PIPELINE, HOP, INPUTS, GENERATE_TOKENS),
                 leading=("time_per_input_ns", "latency_p50_ns"),
                 percentile=False,
-                beside=("network_fraction", "overlapped_per_s"),
+                beside=("network_fraction", "overlapped_per_s", "ttft_ns", "tpot_ns"),
                 emulator=False,
                 staged=True,
             ),
@@ -318,12 +305,6 @@ def parameters_of(scenario: Scenario) -> dict[str, Value]:
     """Every parameter that is set, by its name."""
     fields = {name: value for name in FIELDS if (value := getattr(scenario, name)) is not None}
     return {**fields, **scenario.own_parameters}
-
-
-def refuse_hop(pipeline: str, hop_ms: object) -> None:
-    """Raise ``InputError`` for a ``hop_ms`` of a ``pipeline`` without windows; ``auto`` is known once it is opened."""
-    if hop_ms is not None and pipeline != SPOTTING:
-        raise InputError(sentence("pipeline.hop_unused", kind=pipeline), sentence("pipeline.hop_unused.remedy"))
 
 
 def samples_of(scenario: Scenario) -> int:

@@ -10,7 +10,8 @@ from msgspec import Struct
 from bench.contracts import Scenario
 from bench.errors import InputError, UnknownName
 from bench.reading import exists, with_slashes
-from bench.scenarios.kinds import PIPELINES, kind_of, refuse_hop
+from bench.scenarios.kinds import kind_of
+from bench.scenarios.staged import PIPELINES, refuse_hop
 from bench.words import sentence
 
 END_TO_END = "end-to-end"

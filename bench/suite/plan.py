@@ -26,6 +26,7 @@ from bench.record.record import Failure, StoppingRule
 from bench.record.shown.redact import without_paths
 from bench.scenarios.batches import each_size
 from bench.scenarios.idling import idles
+from bench.scenarios.kinds import kind_of
 from bench.scenarios.lasting import lasting_of
 from bench.suite.built_in_datasets import dataset_folder
 from bench.suite.dataset_options import DatasetAsk
@@ -318,13 +319,13 @@ def why_skipped(model: ModelChoice, target: TargetChoice, kind: ScenarioKind) ->
 
 def settle_scenario(scenario: Scenario, task: Task, emulated: bool, own_prompts: bool = False) -> Scenario:
     """Fill in the token counts that text generation needs and nothing else does. ``own_prompts``: the user's prompts
-    determine their lengths."""
+    determine their lengths, as do the lines of a pipeline."""
     if task != "text_generation":
         return msgspec.structs.replace(scenario, prompt_tokens=None, generate_tokens=None, depth_tokens=None)
     seeded = scenario.prompt_tokens or (EMULATED_PROMPT_TOKENS if emulated else PROMPT_TOKENS)
     return msgspec.structs.replace(
         scenario,
-        prompt_tokens=None if own_prompts else seeded,
+        prompt_tokens=None if own_prompts or kind_of(scenario).staged else seeded,
         depth_tokens=scenario.depth_tokens or 0,
         generate_tokens=scenario.generate_tokens or (EMULATED_GENERATE_TOKENS if emulated else GENERATE_TOKENS),
     )

@@ -9,6 +9,7 @@ from msgspec import Struct
 from bench.errors import InputError, UnknownName
 from bench.words import sentence
 
+DECODERS = ("pillow", "opencv")
 PREPROCESSING_FORM = "order=bgr,mean=104:117:123,scale=1,resize=crop256,layout=nchw"
 
 
@@ -51,7 +52,7 @@ class ImagePreprocessing(Struct, frozen=True):
 
     The size is the input's. ``crop`` and ``letterbox`` None: stretched to it. ``crop``: the shorter side becomes
     ``crop`` and the centre is cut out. Bilinear, with antialiasing. ``layout`` None: where the 1 or 3 channels are in
-    the input's shape.
+    the input's shape. ``decoder``: what decodes files; OpenCV's levels may differ from Pillow's by a few.
     """
 
     order: Literal["rgb", "bgr"] = "rgb"
@@ -60,6 +61,12 @@ class ImagePreprocessing(Struct, frozen=True):
     crop: int | None = None
     layout: Literal["nchw", "nhwc"] | None = None
     letterbox: Letterbox | None = None
+    decoder: Literal["pillow", "opencv"] = "pillow"
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether mean and scale change nothing."""
+        return {*self.mean} == {0.0} and {*self.scale} == {1.0}
 
     def placed(self, image: tuple[int, int], network: tuple[int, int]) -> Placed:
         """Where a picture of that width and height lies in an input of that width and height, without a crop."""
@@ -81,7 +88,8 @@ class ImagePreprocessing(Struct, frozen=True):
         if self.letterbox is not None:
             resize = f"letterbox={self.letterbox}"
         text = f"order={self.order},mean={mean},scale={scale},{resize}"
-        return text if self.layout is None else f"{text},layout={self.layout}"
+        text = text if self.layout is None else f"{text},layout={self.layout}"
+        return text if self.decoder == "pillow" else f"{text},decoder={self.decoder}"
 
 
 def parse_preprocessing(text: str) -> ImagePreprocessing:
@@ -99,13 +107,15 @@ def parse_preprocessing(text: str) -> ImagePreprocessing:
                 parts["order"] = value
             case "layout" if value in ("nchw", "nhwc"):
                 parts["layout"] = value
+            case "decoder" if value in DECODERS:
+                parts["decoder"] = value
             case "mean" | "scale":
                 parts[key] = _channel_numbers(part, key, value)
             case "resize" if value == "plain" or pixels > 0:
                 parts["crop"] = pixels or None
             case "letterbox":
                 parts["letterbox"] = _letterbox(part, value)
-            case "order" | "layout" | "resize":
+            case "order" | "layout" | "resize" | "decoder":
                 raise InputError(
                     sentence("suite.image_preprocessing_not_understood", part=part),
                     sentence("suite.preprocessing_example", preprocessing_form=PREPROCESSING_FORM),
@@ -114,7 +124,7 @@ def parse_preprocessing(text: str) -> ImagePreprocessing:
                 raise UnknownName(
                     sentence("suite.image_preprocessing"),
                     key,
-                    ("order", "mean", "scale", "resize", "letterbox", "layout"),
+                    ("order", "mean", "scale", "resize", "letterbox", "layout", "decoder"),
                 )
     if "crop" in parts and "letterbox" in parts:
         raise InputError(sentence("suite.crop_and_letterbox", text=text), sentence("suite.give_one_of_resize"))

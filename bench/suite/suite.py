@@ -196,7 +196,7 @@ def check(suite: Suite, catalog: Catalog | None = None) -> None:
                 sentence("suite.prompts_no_such_file", prompts=model.prompts),
                 sentence("suite.path_relative_current_folder"),
             )
-        if model.chat and not model.prompts:
+        if model.chat and not (model.prompts or model.pipeline_inputs):
             raise InputError(
                 sentence("suite.chat_without_prompts", source=model.source), sentence("suite.give_prompts")
             )

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from bench.contracts import Scenario
+from bench.scenarios.kinds import kind_of
 from bench.scenarios.text import keeps_prefix, turns_of, users_of
 from bench.suite.plan import PlannedRun, settle_scenario
 from bench.suite.presets import emulated_generation_rule, text_generation_rule
@@ -22,7 +23,7 @@ class TextWork(Struct, frozen=True):
 def least_work(run: PlannedRun) -> TextWork:
     """With the minimum of repeats, each with the minimum of queries. Other untimed passes are left out."""
     ask, emulated = run.model.ask, run.target.device.emulated
-    own = bool(ask.prompts or ask.prompt_ids)
+    own = bool(ask.prompts or ask.prompt_ids) or kind_of(run.scenario).staged
     scenario = settle_scenario(run.scenario, "text_generation", emulated, own)
     rule = emulated_generation_rule() if emulated else text_generation_rule(run.rule, scenario, run.repeats)
     warmup = max(rule.warmup_min_queries, 2 * (users_of(scenario) or 0))

@@ -77,6 +77,6 @@ def token_times(timeline: Timeline) -> "Array":
     """When each token came, since its query was issued: int64 [n, tokens], ``NEVER`` for one that did not."""
     import numpy as np
 
-    issued = np.array(timeline.issued_ns, np.int64)
+    issued = np.array(timeline.of_parts.get("start_ns", timeline.issued_ns), np.int64)
     stamps = np.array(timeline.token_ns, np.int64).reshape(len(issued), -1)
     return np.where(stamps == NEVER, NEVER, stamps - issued[:, None])

@@ -20,15 +20,21 @@ Step = Callable[[Any], Any]
 """One stage: takes what the stage before it returned."""
 
 
+def _nothing_more(value: Any, timeline: Timeline) -> None:
+    pass
+
+
 class Staged(Struct, frozen=True):
     """An open pipeline. ``items``: what a pass takes, in order. ``steps``: one for each of ``STAGES``; the first takes
     one of ``items``. ``facts``: what the steps are. ``network``: the network alone, on inputs that are bound. Steps may
-    run on threads of their own, one query in each."""
+    run on threads of their own, one query in each. ``keep``: takes what the last step returned, when its time has been
+    read, and keeps more of the query than its time."""
 
     items: Sequence[Any]
     steps: tuple[Step, Step, Step, Step]
     facts: PipelineFacts
     network: Callable[[], None]
+    keep: Callable[[Any, Timeline], None] = _nothing_more
 
     def in_turn(self) -> Callable[[], None]:
         """One query, untimed, of one input after another."""
@@ -79,6 +85,7 @@ def time_passes(staged: Staged, count: int, timeline: Timeline, clock: Clock = p
                 before = end
             timeline.keep("start_ns", begin)
             timeline.keep("latency_ns", before - begin)
+            staged.keep(value, timeline)
             first = begin if first is None else first
             whole += before - begin
         if first is not None:

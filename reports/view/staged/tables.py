@@ -32,7 +32,9 @@ def stages_table(record: Record) -> Table | None:
     rows.append(
         _row(record, say("report.pipeline.whole"), figures.leading(record), "", say("report.pipeline.whole_note"))
     )
-    rows.append(_row(record, say("report.pipeline.alone"), "network_alone_ns", "", say("report.pipeline.alone_note")))
+    text = record.plan.model.task == "text_generation"
+    alone = say("report.pipeline.alone_note.text" if text else "report.pipeline.alone_note")
+    rows.append(_row(record, say("report.pipeline.alone"), "network_alone_ns", "", alone))
     rate = figures.figure(record, "overlapped_per_s")
     note = say("report.pipeline.overlapped_note", rate=units.number(rate, "/s")) if rate is not None else ""
     rows.append(_row(record, say("report.pipeline.overlapped"), "overlapped_latency_ns", "", note))

@@ -13,7 +13,7 @@ from PIL import Image
 from bench.contracts import TensorSpec
 from bench.errors import InputError
 from bench.inputs.feeds import user_feeds
-from bench.inputs.images import image_tensor
+from bench.inputs.images import image_input, image_tensor
 from bench.quality.dataset import read_listing, sample_feeds
 from bench.suite.dataset_options import DatasetAsk
 from bench.suite.preprocessing import ImagePreprocessing, parse_preprocessing
@@ -46,6 +46,20 @@ def test_mean_and_scale_follow_the_channel_order(photo: Path) -> None:
     actual = image_tensor(photo, PHOTO, (1, 3, 4, 6), preprocessing)
     blue, green, red = (PIXELS[:, :, channel].astype(np.float32) for channel in (2, 1, 0))
     assert np.array_equal(np.stack([(blue - 1) / 2, (green - 2) / 4, (red - 3) / 8])[None], actual)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 6, 3), (1, 3, 4, 6), (3, 4, 6)])
+@pytest.mark.parametrize("preprocessing", ["", "order=bgr", "letterbox=114"])
+def test_levels_that_an_input_takes_as_they_are_are_not_computed_with(
+    photo: Path, shape: tuple[int, ...], preprocessing: str
+) -> None:
+    """They are those of arithmetic, in an array of their own that may be written to."""
+    asked = parse_preprocessing(preprocessing)
+    taken = image_input(TensorSpec("photo", "uint8", shape), shape, asked)
+    levels = taken.levels(taken.decode(photo))
+    found = taken.normalised(levels)
+    assert np.array_equal(taken.normalised(levels.astype(np.float32)), found)
+    assert (True, True, False) == (found.flags.c_contiguous, found.flags.writeable, np.shares_memory(found, levels))
 
 
 def test_integer_inputs_take_rounded_values_in_range(photo: Path) -> None:

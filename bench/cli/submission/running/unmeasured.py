@@ -11,9 +11,10 @@ from bench.execution.model_files import checksum_of
 from bench.execution.runner import Memo
 from bench.execution.workbench import Bench
 from bench.pipelines.again import fed_alike
+from bench.quality.dataset_files import judged_on
 from bench.record.record import Record, RecordedRun
 from bench.scenarios.kinds import kind_of
-from bench.submission.measuring.remaining import record_of, skipped_record
+from bench.submission.measuring.remaining import asks_the_same, record_of, skipped_record
 from bench.suite.plan import Plan, PlannedRun
 
 
@@ -46,7 +47,7 @@ def progress_of(bench: Bench, plan: Plan, recorded: Sequence[RecordedRun], *, ag
     told: dict[int, Record] = {}
     for place, run in enumerate(plan.runs):
         checksum = partial(_checksum, bench, run, memo)
-        alike = [one for one in records if _fed_alike(one, run)]
+        alike = [one for one in records if asks_the_same(one, run) and same_data(one, run)]
         usable = record_of(run, checksum, alike) if run.skip is None else None
         if again_invalid and usable is not None and is_invalid(usable):
             continue
@@ -56,12 +57,19 @@ def progress_of(bench: Bench, plan: Plan, recorded: Sequence[RecordedRun], *, ag
     return Progress(plan, done, told)
 
 
-def _fed_alike(record: Record, run: PlannedRun) -> bool:
-    """Whether the files of a pipeline are still those of the record; a folder that is none is for the run to tell."""
+def same_data(record: Record, run: PlannedRun) -> bool:
+    """Whether the dataset, and the files of a pipeline, are still those of the record, which keeps their hashes: what
+    was asked for only names their folders. One that cannot be read is for the run to tell."""
     try:
-        return not kind_of(run.scenario).staged or fed_alike(record, run.model.ask)
+        return _judged_alike(record, run) and (not kind_of(run.scenario).staged or fed_alike(record, run.model.ask))
     except InputError:
         return False
+
+
+def _judged_alike(record: Record, run: PlannedRun) -> bool:
+    """So is a record whose dataset cannot be told apart without the model."""
+    asked, quality = run.model.dataset, record.quality
+    return asked is None or quality is None or judged_on(asked.folder, quality.dataset, asked.options) is not False
 
 
 def _checksum(bench: Bench, run: PlannedRun, memo: Memo) -> str | None:

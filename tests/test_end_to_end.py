@@ -1,9 +1,10 @@
-"""Photographs through a face detector and a classifier, from file to answer, in real processes."""
+"""Photographs through a face detector, and lines through a language model, from file to answer, in real processes."""
 
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from stories_tokenizer import write_tokenizer
 
 from bench import run
 from bench.contracts import Scenario
@@ -12,6 +13,7 @@ from bench.record.samples import STAGE_ROLES
 from bench.reporting import Report
 from bench.reports.runs.html import HtmlReport
 from bench.reports.runs.terminal import TerminalReport
+from bench.scenarios.staged import TEXT
 from bench.store.records import load
 from bench.suite.suite import ModelAsk
 
@@ -71,3 +73,39 @@ def test_every_writer_says_which_fraction_the_network_takes(measured: RecordedRu
     """Of a run that is valid; one that is not claims nothing."""
     valid = replace(measured.record, verdict=Verdict(True, False))
     assert "the network takes" in writer.render([RecordedRun(valid, measured.samples)]).decode()
+
+
+@pytest.fixture(scope="module")
+def written(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> RecordedRun:
+    """stories260K on ONNX Runtime, on three lines."""
+    pytest.importorskip("tokenizers", reason="the extra text is not installed")
+    room, stories = tmp_path_factory.mktemp("lines"), realdata / "llm/stories260K"
+    (room / "model.onnx").symlink_to(stories / "model.onnx")
+    write_tokenizer(stories / "tok512.bin", room)
+    (room / "lines.txt").write_text("Once upon a time\n\nLily went to the park.\nThe dog\n")
+    ask = ModelAsk(str(room / "model.onnx"), pipeline_inputs=str(room / "lines.txt"))
+    scenario = Scenario("end-to-end", generate_tokens=8, parameters={"pipeline": TEXT})
+    (found,) = run([ask], ["ort:cpu"], scenarios=[scenario], repeats=1, max_seconds=0.4, out=room / "out")
+    assert found.record.failure is None
+    return load(next((room / "out").glob("*/record.json")).parent)
+
+
+def test_a_language_model_is_timed_from_the_line_to_its_answer(written: RecordedRun) -> None:
+    """Its stages add up, its tokens come within them, and the prompts are those of the lines."""
+    (repeat,), plan, text = written.record.repeats, written.record.plan, written.record.summary.text_generation
+    assert repeat.samples is not None
+    assert plan.pipeline is not None
+    assert text is not None
+    arrays = {role: written.samples[key] for role, key in repeat.samples.arrays.items()}
+    assert (sum(arrays[role] for role in STAGE_ROLES) == arrays["latency_ns"]).all()
+    assert (len(arrays["latency_ns"]), 8) == arrays["token_ns"].shape
+    assert 3 == len({*arrays["prompt_tokens"].tolist()})
+    assert len(arrays["network_alone_ns"])
+    assert len(arrays["overlapped_latency_ns"])
+    assert (TEXT, 3, "lines.txt :1") == (plan.pipeline.kind, plan.pipeline.inputs, plan.pipeline.each[0].name)
+    assert ["tokenizers"] == [*plan.pipeline.stages[1].by] == [*plan.pipeline.stages[3].by]
+    fraction = written.record.summary.figures["network_fraction"].value
+    assert fraction is not None
+    assert 0.3 < fraction < 1
+    assert text.ttft_ns is not None
+    assert "--inputs lines.txt" in plan.command

@@ -35,15 +35,18 @@ MODELS = (
 )
 
 
-def through(folder: Path, record_id: str, place: str, name: str, weights: bytes, inputs: int = 100) -> None:
-    """Adds a record whose pipeline took the photographs in ``place``, without one that was broken."""
+def through(
+    folder: Path, record_id: str, place: str, name: str, weights: bytes, inputs: int = 100, fed: str = "pipeline_inputs"
+) -> None:
+    """Adds a record whose pipeline took the photographs in ``place``, without one that was broken; ``fed``: what of it
+    named them."""
     files = sorted((folder / place).glob("*.png"))
     taken = tuple(file for file in files if file.name != "broken.png")[:inputs]
     add_record(folder, record_id, 4_000_000, name)
     found = load(folder / "records" / record_id)
     plan = replace(
         found.record.plan,
-        asked=Asked("file", NamedFile(name), pipeline_inputs=NamedFile("photos")),
+        asked=Asked("file", NamedFile(name), **{fed: NamedFile("photos")}),
         model=replace(
             found.record.plan.model,
             id=name.partition(".")[0],
@@ -157,3 +160,49 @@ def test_one_file_is_packed_as_it_is_named(tmp_path: Path) -> None:
     bundle = packed(found, tmp_path / "b.zip")
     names = [name.partition("/inputs/")[2] for name in files_of(bundle) if "/inputs/" in name]
     assert (names, refused(bundle)) == (["net/a.png"], [])
+
+
+@pytest.fixture
+def of_dataset(tmp_path: Path) -> Path:
+    """A submission whose record's pipeline was fed by a dataset: three labelled pictures, one of them broken."""
+    model = replace(MODELS[0], pipeline_inputs="", dataset="data/photos")
+    found = write_submission(tmp_path / "s", submission(models=(model,)))
+    (found / "data/photos").mkdir(parents=True)
+    for name in ("a.png", "b.png", "broken.png", "unlabelled.png"):
+        (found / "data/photos" / name).write_bytes(name.encode())
+    (found / "data/photos/labels.json").write_text(json.dumps({"a.png": 1, "b.png": 2, "broken.png": 3}))
+    (found / "data/photos/unlabelled.png").rename(tmp_path / "aside.png")
+    through(found, "r3", "data/photos", "net.onnx", WEIGHTS, fed="dataset")
+    (tmp_path / "aside.png").rename(found / "data/photos/unlabelled.png")
+    return found
+
+
+def test_a_dataset_that_fed_a_pipeline_is_packed_with_its_labels(of_dataset: Path, tmp_path: Path) -> None:
+    """And no picture without one; verified, and found where one is another."""
+    bundle = packed(of_dataset, tmp_path / "b.zip")
+    names = {name.partition("/inputs/")[2] for name in files_of(bundle) if "/inputs/" in name}
+    assert names == {f"net/photos/{name}" for name in ("a.png", "b.png", "broken.png", "labels.json")}
+    assert refused(bundle) == []
+    with changed(bundle, "data/inputs/net/photos/a.png", lambda data: b"another") as files:
+        assert "ODB-B-011" in refused(write_files(tmp_path / "c.zip", files))
+    (of_dataset / "data/photos/b.png").write_bytes(b"another")
+    with pytest.raises(InputError, match="photos: the data are not those that r3 was measured on"):
+        packed(of_dataset, tmp_path / "d.zip")
+
+
+def test_a_pipeline_is_measured_again_from_the_dataset_in_the_bundle(
+    of_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not from another of that name, which is refused where it is all that there is."""
+    monkeypatch.chdir(tmp_path)
+    catalog = discover([Path(__file__).resolve().parents[3] / "bench" / "testing" / "plugins.py"])
+    with open_bundle(packed(of_dataset, tmp_path / "b.zip")) as opened:
+        models = read_submission(opened.data).models
+        suite = suite_again(load(opened.data / "records/r3"), opened.data, catalog, Reviewer(), models)
+        assert (str(opened.data / "inputs/net/photos"), "") == (
+            suite.models[0].dataset,
+            suite.models[0].pipeline_inputs,
+        )
+        (opened.data / "inputs/net/photos/b.png").write_bytes(b"another")
+        with pytest.raises(InputError, match="photos does not hold the 2 file"):
+            suite_again(load(opened.data / "records/r3"), opened.data, catalog, Reviewer(), models)

@@ -39,7 +39,8 @@ def stages_table(record: Record) -> Table | None:
     note = say("report.pipeline.overlapped_note", rate=units.number(rate, "/s")) if rate is not None else ""
     rows.append(_row(record, say("report.pipeline.overlapped"), "overlapped_latency_ns", "", note))
     heads = columns("stage", "time_per_input", "interval95", "fraction_of_whole", "stage_does")
-    return Table(say("report.pipeline.caption", kind=found.kind), heads, tuple(rows), " ".join(_notes(found)))
+    notes = [*_notes(found), *([say("report.pipeline.first_token")] if text else [])]
+    return Table(say("report.pipeline.caption", kind=found.kind), heads, tuple(rows), " ".join(notes))
 
 
 def _row(record: Record, title: str, name: str, fraction: str, note: str) -> tuple[Cell, ...]:

@@ -132,14 +132,14 @@ class Processes(Struct, frozen=True):
         if of not in self._of_tokens:
             arrays = (process.token_ns for process in self.each)
             parts = tuple(of(array) if array.ndim == 2 and array.size else NOTHING for array in arrays)
-            self._of_tokens[of] = Series(parts, ordered(parts))
+            self._of_tokens[of] = Series(parts, ordered(parts, self.latency.few))
         return self._of_tokens[of]
 
     def staged(self, role: str) -> Series:
         """The times of that role."""
         if role not in self._of_roles:
             parts = tuple(process.staged.get(role, NOTHING) for process in self.each)
-            self._of_roles[role] = Series(parts, ordered(parts))
+            self._of_roles[role] = Series(parts, ordered(parts, self.latency.few))
         return self._of_roles[role]
 
     def once(self, of: "Callable[[Processes], Found]") -> "Found":

@@ -77,7 +77,7 @@ def first_of_new(run: Processes) -> Series:
     parts = tuple(
         first(p.token_ns[_of_new(p)]) if p.token_ns.ndim == 2 and p.token_ns.size else NOTHING for p in run.each
     )
-    return Series(parts, processes.ordered(parts))
+    return Series(parts, processes.ordered(parts, run.latency.few))
 
 
 def first_of_last_turn(run: Processes) -> Series:
@@ -87,7 +87,7 @@ def first_of_last_turn(run: Processes) -> Series:
         first(p.token_ns[p.point == last_turn]) if last_turn and len(p.token_ns) == len(p.point) else NOTHING
         for p in run.each
     )
-    return Series(parts, processes.ordered(parts))
+    return Series(parts, processes.ordered(parts, few=True))
 
 
 def _of_new(process: Process) -> Samples:

@@ -25,10 +25,20 @@ def sorted_percentile(samples: Samples, p: float) -> int:
 def percentile(samples: Samples, p: float) -> int:
     """The sample of 0-based rank floor(n·p/100): a nearest rank, never interpolated, as LoadGen takes it.
 
-    Of an even count the p50 is the upper of the two middle samples. Raises ``ValueError`` without samples.
+    Of an even count the p50 is the upper of the two middle samples; see ``sorted_median``. Raises ``ValueError``
+    without samples.
     """
     rank = _rank(len(samples), p)
     return int(np.partition(samples, rank)[rank])
+
+
+def sorted_median(samples: Samples) -> int:
+    """The median of samples that are sorted, to the nearest nanosecond: of an even count the mean of the two in the
+    middle, where ``percentile`` takes the upper one. Raises ``ValueError`` without samples."""
+    upper = _rank(len(samples), 50)
+    if len(samples) % 2:
+        return int(samples[upper])
+    return (int(samples[upper - 1]) + int(samples[upper]) + 1) // 2
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from bench.stats.autocorrelation import at_most, effective_size
 from bench.stats.intervals import order_statistic_interval
-from bench.stats.percentiles import Samples, sorted_percentile
+from bench.stats.percentiles import Samples, sorted_median, sorted_percentile
 from bench.stats.spread import mean_and_deviation
 
 MIN_SAMPLES: dict[float, int] = {50: 11, 90: 64, 95: 130, 99: 662, 99.9: 6636}
@@ -20,11 +20,14 @@ MIN_SAMPLES: dict[float, int] = {50: 11, 90: 64, 95: 130, 99: 662, 99.9: 6636}
 
 class Ordered(Struct, frozen=True):
     """The samples of processes, each as measured and sorted, and those of all together sorted: several figures of the
-    same samples need one sort, and one rank and one autocorrelation for each percentile."""
+    same samples need one sort, and one rank and one autocorrelation for each percentile. ``few``: samples at one point
+    of a scenario's axis, of which a process may have two or four: their p50 is ``sorted_median``, since the upper of
+    the two in the middle would be too high."""
 
     parts: tuple[Samples, ...]
     sorted: tuple[Samples, ...]
     pooled: Samples
+    few: bool = False
     _percentiles: dict[float, tuple[int, ...]] = {}
     _effective: dict[float, tuple[float, ...]] = {}
     _intervals: dict[float, tuple[tuple[int, int] | None, ...]] = {}
@@ -32,7 +35,10 @@ class Ordered(Struct, frozen=True):
     def percentiles(self, p: float) -> tuple[int, ...]:
         """``percentile`` of each process, looked up once."""
         if p not in self._percentiles:
-            self._percentiles[p] = tuple(sorted_percentile(part, p) for part in self.sorted)
+            halved = self.few and p == 50
+            self._percentiles[p] = tuple(
+                sorted_median(part) if halved else sorted_percentile(part, p) for part in self.sorted
+            )
         return self._percentiles[p]
 
     def effective(self, p: float) -> tuple[float, ...]:
@@ -50,13 +56,13 @@ class Ordered(Struct, frozen=True):
         return self._intervals[p]
 
 
-def ordered(repeats: Sequence[Samples]) -> Ordered:
-    """``repeats``: the samples of one process each; empty ones are left out."""
+def ordered(repeats: Sequence[Samples], few: bool = False) -> Ordered:
+    """``repeats``: the samples of one process each; empty ones are left out. ``few``: as ``Ordered`` has it."""
     parts = tuple(part for part in repeats if len(part))
     each = tuple(np.sort(part) for part in parts)
     if len(each) < 2:
-        return Ordered(parts, each, each[0] if each else np.empty(0))
-    return Ordered(parts, each, np.sort(np.concatenate(each), kind="stable"))  # which merges what is in order
+        return Ordered(parts, each, each[0] if each else np.empty(0), few)
+    return Ordered(parts, each, np.sort(np.concatenate(each), kind="stable"), few)  # which merges what is in order
 
 
 def process_percentile(repeats: Sequence[Samples], p: float) -> int | None:

@@ -53,4 +53,5 @@ def _split(process: Process, at: Sequence[float]) -> list[Process]:
 
 
 def _run_of(processes: tuple[Process, ...], run: Processes) -> Processes:
-    return Processes(processes, ordered([process.latency_ns for process in processes]), run.settings, run.scenario)
+    latency = ordered([process.latency_ns for process in processes], few=True)
+    return Processes(processes, latency, run.settings, run.scenario)

@@ -17,7 +17,7 @@ def first_answers(run: Processes) -> Series:
     """Latency after the longest idle time; nothing of a scenario that does not idle."""
     last = max((int(process.point.max()) for process in run.each if len(process.idle_ns)), default=0)
     parts = tuple(process.latency_ns[process.point == last] if last else NOTHING for process in run.each)
-    return Series(parts, ordered(parts))
+    return Series(parts, ordered(parts, few=True))
 
 
 def warm_answers(run: Processes) -> Series:

@@ -210,6 +210,20 @@ def test_the_cost_of_waking_and_of_keeping_awake() -> None:
     assert None is figures["keep_awake_watts"]  # without a sensor
 
 
+def test_the_median_of_an_even_number_of_wakes_is_between_the_two_in_the_middle() -> None:
+    """1, 9, 4 and 2 ms: 3 ms, and not 4. All queries of a process together keep LoadGen's rank: of eight answers, four
+    of which took 1 ms, the fifth, 2 ms."""
+    latency, point = [MS, MS, MS, 8 * MS, 9 * MS, 4 * MS, 2 * MS, MS], [0, 1, 0, 1, 2, 2, 2, 2]
+    idle = np.choose(point, [0, 100 * MS, SECOND])
+    arrays = {"point": np.array(point), "idle_ns": idle, "idle_cpu_ns": idle // 10}
+    run = fake_run("r", [np.array(latency)] * 3, arrays=[arrays] * 3, scenario=WAKE)
+    found = judged(run).record.summary
+    assert found.figures["wake_p50_ns"].value == 3 * MS
+    assert found.curves["latency_p50_ns"].points[2].value == 3 * MS
+    assert found.latency_ns is not None
+    assert found.latency_ns.repeat_p50 == (2 * MS, 2 * MS, 2 * MS)
+
+
 Arrays = dict[str, np.ndarray]
 OTHERWISE: dict[str, Callable[[Arrays], Arrays]] = {
     "an idle time of 100.ms before a query that is said to come after 1.00": lambda a: {

@@ -47,6 +47,9 @@ class HwpxDossier:
         found = contents(dossier)
         page = Page(hwpx.HwpxDocument.new(), charts(dossier, found))
         page.write(found)
+        page.document.parts.clear_document_metadata(keep=())  # those of the library's own example
+        page.document.parts.set_document_metadata(title=found.title)
+        page.document.parts.clear_preview()
         return repacked(page.document.to_bytes(), _numbered)
 
 

@@ -204,8 +204,9 @@ def _gather(
     first_ns = monotonic_ns()
     for index in count():
         listener.pair()
-        listener.step(_title(index, sides[1].run, known))
-        for work in (partial(_pair, sides, index), partial(_keep, sides, kept)):
+        title = _title(index, sides[1].run, known)
+        listener.step(title)
+        for work in (partial(_pair, sides, index, title), partial(_keep, sides, kept)):
             done = [gathering.attempt(step) for gathering, step in _or_failure(sides, work)]
             if not all(done):
                 return
@@ -276,13 +277,13 @@ def _keep(sides: list[Gathering], kept: tuple[Unfinished, Unfinished]) -> Steps:
     return []
 
 
-def _pair(sides: list[Gathering], index: int) -> Steps:
+def _pair(sides: list[Gathering], index: int, title: Sentence) -> Steps:
     """Measure one pair; for each side the step that takes in what came of it."""
     turnstile = Turnstile(index % 2)
     jobs = [(gathering.measure_job(in_turns=True), gathering.folder()) for gathering in sides]
     deadline_s = 2 * sum(gathering.deadline_s() for gathering in sides)
     before = HostLoad.now()
-    results = run_in_turns(jobs, deadline_s, turnstile)
+    results = run_in_turns(jobs, deadline_s, turnstile, [gathering.said_of(title) for gathering in sides])
     used = sum(r.answer.cpu_seconds for r in results if not isinstance(r.answer, Failed))
     busy = HostLoad.now().busy_share_of_others(before, used)
 

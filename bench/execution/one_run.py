@@ -185,7 +185,7 @@ class Gathering:
             self.measure_job(),
             on_phase=self._phase_of(title),
             on_part=self._part_of(title),
-            on_said=self._said_of(title),
+            on_said=self.said_of(title),
         )
         measured = self.settled(result)
         busy = HostLoad.now().busy_share_of_others(before, measured.cpu_seconds)
@@ -208,7 +208,8 @@ class Gathering:
     def _part_of(self, title: Sentence) -> Callable[[int], None]:
         return lambda percent: self._jobs.say(sentence("run.part_done", title=title, percent=percent))
 
-    def _said_of(self, title: Sentence) -> Said:
+    def said_of(self, title: Sentence) -> Said:
+        """Shows what is happening in a repeat behind its ``title``."""
         return lambda words: self._jobs.say(sentence("run.now", title=title, now=words))
 
     def fail(self, failure: Failure) -> None:

@@ -169,7 +169,7 @@ def _long_run(
     at_start: MemoryPoint,
 ) -> LongRun:
     """What is done between the queries of a scenario that lasts; nothing in others."""
-    if not kind_of(job.scenario).lasting or job.in_turns:
+    if not kind_of(job.scenario).lasting:
         return LongRun()
     files = MinuteFiles(job.minutes) if job.minutes is not None else None
     facts, folder = session.facts(), worker.folder

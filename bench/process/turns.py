@@ -5,16 +5,19 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.jobs import Job, Result, T
+from bench.jobs import Job, Result, Said, T, unheard
 from bench.process.supervisor import run_job, stop
 from bench.process.turnstile import Turnstile
 
 
 def run_in_turns(
-    jobs: Sequence[tuple[Job[T], Path]], deadline_s: float, turnstile: Turnstile | None = None
+    jobs: Sequence[tuple[Job[T], Path]],
+    deadline_s: float,
+    turnstile: Turnstile | None = None,
+    said: Sequence[Said] = (),
 ) -> list[Result[T]]:
-    """Each job, in its folder; ``turnstile`` has a side for each. A separate thread follows each worker. An interrupt
-    ends the workers, and with them the threads."""
+    """Each job, in its folder; ``turnstile`` has a side for each. ``said``: of each job, gets what is happening in it.
+    A separate thread follows each worker, and calls it. An interrupt ends the workers, and with them the threads."""
     gate = turnstile or Turnstile(sides=len(jobs))
     results: dict[int, Result[T]] = {}
     errors: dict[int, BaseException] = {}
@@ -33,6 +36,7 @@ def run_in_turns(
                 deadline_s,
                 take_turn=lambda satisfied: gate.take(side, satisfied),
                 on_spawn=spawned,
+                on_said=said[side] if said else unheard,
             )
         except BaseException as error:  # handed to the parent's own thread
             errors[side] = error

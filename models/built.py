@@ -31,7 +31,7 @@ def checked_request(
             else sentence("model.precisions_are", precisions=precisions)
         )
         raise InputError(sentence("model.precision_not_offered", name=name, precision=request.precision), known)
-    return resolve_shapes(name, inputs, request.shapes)
+    return resolve_shapes(name, inputs, request.shapes, side=request.side)
 
 
 def built_artifact(

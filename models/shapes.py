@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from bench.contracts import Shapes, TensorSpec
 from bench.errors import InputError, UnknownName
 from bench.words import sentence
@@ -18,6 +20,7 @@ NO_NAMES = re.compile(r"\?|\*|none|null|-?\d+|dynamic|any|unk(nown)?(_*\d+)?", r
 """What exporters write where they know no name; two such dimensions need not be equal."""
 BATCH = re.compile(r"batch|^(n|b|bs)$", re.IGNORECASE)
 SIDE = re.compile(r"height|width|^(h|w)$", re.IGNORECASE)
+NO_SIDE = sentence("model.no_open_side.remedy")
 LENGTHS, SIDES = (128, 1, 16, 512), (224, 320, 640, 32)
 
 
@@ -33,18 +36,22 @@ def resolve_shapes(
     asked: Shapes,
     fits: Fits = lambda shapes: True,
     demanded: Callable[[], Sizes] = dict,
+    side: int | None = None,
 ) -> dict[str, Shape]:
     """The shape of every input of ``file`` (named in messages).
 
     A symbol (``"batch"``) asked for in one input holds in all. A dynamic first dimension without a requested size
     becomes 1, and its symbol with it. Any other that is left raises ``InputError``, which names all such inputs and
     gives an example that ``fits``, with the sizes ``demanded`` by the graph and the batch of the inputs that were
-    given; so do unknown inputs, a wrong rank and conflicts. A dynamic dimension may be 0.
+    given; so do unknown inputs, a wrong rank and conflicts. A dynamic dimension may be 0. ``side``: of all open heights
+    and widths; raises ``InputError`` where there are none and no input is as large.
     """
     names = [spec.name for spec in inputs]
     for name in asked:
         if name not in names:
             raise UnknownName(sentence("model.input_in_shape", file=file), name, names)
+    if side is not None:
+        inputs, asked = _with_side(file, inputs, asked, side)
     symbols: dict[str, int] = {}
     for spec in inputs:
         if spec.name in asked:
@@ -56,6 +63,28 @@ def resolve_shapes(
     if any(None in shape for shape in filled.values()):
         raise _open_shapes(file, inputs, filled, fits, _Known(demanded(), _given_batch(inputs, asked)))
     return {name: tuple(size for size in shape if size is not None) for name, shape in filled.items()}
+
+
+def _with_side(
+    file: str, inputs: Sequence[TensorSpec], asked: Shapes, side: int
+) -> tuple[Sequence[TensorSpec], Shapes]:
+    """The inputs, and what was asked of them, with ``side`` as every open height and width."""
+    sided, changed = [], dict(asked)
+    for spec in inputs:
+        places = [index for index in range(1, len(spec.shape)) if _is_open_side(spec, index)]
+        shape = tuple(side if index in places else size for index, size in enumerate(spec.shape))
+        sided.append(replace(spec, shape=shape))
+        if places and len(asked.get(spec.name, ())) == len(shape):
+            own = asked[spec.name]
+            changed[spec.name] = tuple(side if index in places else size for index, size in enumerate(own))
+    if not any(spec.shape.count(side) >= 2 for spec in sided):
+        listed = ", ".join(f"{spec.name} [{_written(spec.shape)}]" for spec in inputs)
+        raise InputError(sentence("model.no_open_side", file=file, listed=listed, side=side), NO_SIDE)
+    return sided, changed
+
+
+def _is_open_side(spec: TensorSpec, index: int) -> bool:
+    return not isinstance(spec.shape[index], int) and _guesses(spec, index, spec.shape) == SIDES
 
 
 def _bind(file: str, spec: TensorSpec, shape: Shape, symbols: dict[str, int]) -> None:

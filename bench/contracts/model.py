@@ -124,13 +124,15 @@ class Artifact(Struct, frozen=True):
 
 
 class ModelRequest(Struct, frozen=True):
-    """What the user asked of one model. ``source`` is a built-in's name, or the path of a file."""
+    """What the user asked of one model. ``source`` is a built-in's name, or the path of a file. ``side``: height and
+    width of its pictures, where the file leaves them open, whatever ``shapes`` says."""
 
     source: str
     format: Format | None = None
     precision: str | None = None
     shapes: dict[str, tuple[int, ...]] = {}
     seed: int = 0
+    side: int | None = None
 
 
 @runtime_checkable

@@ -25,7 +25,7 @@ from bench.quality.judging import first_samples
 from bench.quality.text.limits import TextLimits
 from bench.quality.texts import samples_at_most
 from bench.record.inputs import FedInput, InputFacts, TemplateUsed
-from bench.scenarios.batches import batch_size
+from bench.scenarios.batches import batch_size, side_of
 from bench.scenarios.kinds import kind_of
 from bench.scenarios.text import turns_of
 from bench.suite.dataset_options import DatasetAsk
@@ -192,8 +192,9 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
 
 def made(run: "PlannedRun", choice: "ModelChoice", jobs: Runner, build: bool = True) -> Prepared:
     """The model of ``choice``, with the inputs of ``run``. ``build``: as in ``PrepareJob``. Raises ``RunFailure`` for a
-    model that does not take as many samples at once as the scenario asks for."""
-    request, size = choice.request(run.seed), batch_size(run.scenario)
+    model that does not take as many samples at once, or pictures as large, as the scenario asks for."""
+    size = batch_size(run.scenario)
+    request = replace(choice.request(run.seed), side=side_of(run.scenario))
     if size is None:
         return _made(run, choice, request, jobs, build)
     single = _made(run, choice, request, jobs, build=False, fed=False).artifact

@@ -101,6 +101,7 @@ SIZES = Parameter(
     many=True,
     default=(1, 2, 4, 8),
 )
+SIDES = Parameter(name="sides", unit="pixels", about=sentence("scenario.about.sides"), most=16_384, many=True)
 
 MINUTES = Parameter(
     name="minutes", unit="min", about=sentence("scenario.about.minutes"), least=2, most=1440, default=20
@@ -217,7 +218,7 @@ KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
             ScenarioKind(
                 name="batch",
                 summary=sentence("scenario.summary.batch"),
-                parameters=(SIZES,),
+                parameters=(SIZES, SIDES),
                 leading=("samples_per_s", "latency_p50_ns"),
                 beside=("latency_p50_ns",),
                 emulator=False,

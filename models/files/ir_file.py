@@ -116,7 +116,13 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
     shapes = (
         {}
         if decoder
-        else resolve_shapes(path.name, inputs, request.shapes, demanded=lambda: demanded(role_graph(graph, weights)))
+        else resolve_shapes(
+            path.name,
+            inputs,
+            request.shapes,
+            demanded=lambda: demanded(role_graph(graph, weights)),
+            side=request.side,
+        )
     )
     facts = _facts(with_shapes(graph, shapes, weights), inputs)
     if decoder is None:

@@ -96,6 +96,7 @@ def described(path: Path, graph: ReadGraph, request: ModelRequest) -> Artifact:
             request.shapes,
             fits=lambda tried: not contradicted(model, tried),
             demanded=lambda: demanded(role_graph(model, inputs, path.parent)),
+            side=request.side,
         )
     facts = onnx_facts(model, shapes, graph.shared)
     if not decoder:

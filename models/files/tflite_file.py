@@ -96,7 +96,7 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
 
     graph = read_tflite(path)
     inputs = tuple(graph.tensors[index].spec for index in graph.inputs)
-    shapes = resolve_shapes(path.name, inputs, request.shapes)
+    shapes = resolve_shapes(path.name, inputs, request.shapes, side=request.side)
     as_stored = all(graph.tensors[index].shape == shapes[graph.tensors[index].name] for index in graph.inputs)
     node_macs = _node_macs(graph) if as_stored else None
     compiled = any(operator.kind == EDGE_TPU for operator in graph.operators)

@@ -56,7 +56,9 @@ def _fixed_rate(scenario: Scenario) -> str:
 
 
 def _batch(scenario: Scenario) -> str:
-    return say("report.scenario.batch", samples=[units.grouped(int(size)) for size in scenario.numbers("sizes")])
+    told = say("report.scenario.batch", samples=[units.grouped(int(size)) for size in scenario.numbers("sizes")])
+    sides = scenario.numbers("sides") if "sides" in scenario.own_parameters else ()
+    return told if not sides else say("report.scenario.batch.sides", told=told, sides=[f"{side:g}" for side in sides])
 
 
 def _sustained(scenario: Scenario) -> str:

@@ -160,3 +160,25 @@ def test_the_example_has_the_batch_of_the_inputs_that_were_given() -> None:
     with pytest.raises(InputError) as caught:
         resolve_shapes("m.onnx", specs, {"a": (4, 16)})
     assert caught.value.remedy.endswith("for example --shape b=4,16 --shape c=4,16")
+
+
+@pytest.mark.parametrize(
+    ("shape", "asked", "found"),
+    [
+        (("batch", 3, "height", "width"), {}, (1, 3, 320, 320)),
+        ((None, None, None, 3), {}, (1, 320, 320, 3)),
+        ((1, 3, None, None), {"x": (1, 3, 640, 480)}, (1, 3, 320, 320)),
+        ((1, 3, 320, 320), {}, (1, 3, 320, 320)),
+    ],
+    ids=["named", "channels last", "over --shape", "as the file"],
+)
+def test_a_side_is_every_open_height_and_width(
+    shape: tuple[int | str | None, ...], asked: dict[str, tuple[int, ...]], found: tuple[int, ...]
+) -> None:
+    assert {"x": found} == resolve_shapes("m.onnx", [TensorSpec("x", "float32", shape)], asked, side=320)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 224, 224), ("batch", 8), ("batch", "length")])
+def test_a_side_that_nothing_can_have_is_refused(shape: tuple[int | str, ...]) -> None:
+    with pytest.raises(InputError, match="no input has a height and a width that can be 320: x"):
+        resolve_shapes("m.onnx", [TensorSpec("x", "float32", shape)], {}, side=320)

@@ -18,7 +18,7 @@ from bench.record.record import RecordedRun
 from bench.reports.runs.html import HtmlReport
 from bench.reports.runs.markdown import MarkdownReport
 from bench.reports.runs.terminal import TerminalReport
-from bench.scenarios.batches import batch_size, each_size
+from bench.scenarios.batches import batch_size, each_size, side_of
 from bench.scenarios.kinds import KINDS, parse_scenario, samples_of, settled
 from bench.store.derived import judged
 from bench.store.records import load_records
@@ -40,6 +40,13 @@ def test_each_size_is_a_run_of_its_own() -> None:
     assert None is batch_size(asked)
     assert [1, 2, 4, 8] == [batch_size(one) for one in each_size(settled(Scenario("batch"), KINDS["batch"]))]
     assert (Scenario(),) == each_size(Scenario())
+
+
+def test_each_picture_size_is_a_run_for_each_batch_size() -> None:
+    asked = settled(parse_scenario("batch:sizes=1,4,sides=224,320", KINDS["batch"]), KINDS["batch"])
+    found = [(side_of(one), batch_size(one)) for one in each_size(asked)]
+    assert [(224, 1), (224, 4), (320, 1), (320, 4)] == found
+    assert None is side_of(sized(4))
 
 
 def artifact(*inputs: TensorSpec) -> Artifact:
@@ -70,11 +77,11 @@ def test_a_model_with_a_fixed_batch_is_refused(spec: TensorSpec, said: str) -> N
     assert "bad_input" == refused.value.kind
 
 
-def run_of(size: int, latency_ns: int, number: int = 0) -> RecordedRun:
+def run_of(size: int, latency_ns: int, number: int = 0, scenario: Scenario | None = None) -> RecordedRun:
     """Six processes whose queries take ``latency_ns``, give or take 0.1 %."""
     rng = np.random.default_rng(number)
     latency = [(latency_ns * rng.normal(1, 0.001, 40)).astype(np.int64) for _ in range(6)]
-    run = fake_run(f"b{size}", latency, scenario=sized(size), target=TARGET)
+    run = fake_run(f"b{size}-{latency_ns}", latency, scenario=scenario or sized(size), target=TARGET)
     repeats = tuple(
         replace(one, energy=RepeatEnergy(40 * size, one.duration_ns or 1, 40 * latency_ns / 1e9))
         for one in run.record.repeats
@@ -110,6 +117,28 @@ def test_pages_show_the_sizes_side_by_side() -> None:
     assert "Batch sizes" not in HtmlReport().render(runs[:1]).decode()
     with speaking("ko"):
         assert "배치 크기별" in HtmlReport().render(runs).decode()
+
+
+def test_pages_show_the_picture_sizes_side_by_side() -> None:
+    """A chart by picture size of each batch that was measured at two, and a column with the size."""
+    made = {(side, size): side * side * size * 10 for side in (224, 448) for size in (1, 2)}
+    runs = [
+        run_of(size, latency_ns, scenario=Scenario("batch", parameters={"sizes": (size,), "sides": (side,)}))
+        for (side, size), latency_ns in made.items()
+    ]
+    page = HtmlReport().render(runs).decode().replace(units.NO_BREAK, " ")
+    for title in (
+        "Latency p50 by picture size: fake float32",
+        "Latency p50 by picture size: fake float32, batch of 2",
+        "Latency p50 by batch size: fake float32, 224 × 224",
+        "Samples per second by batch size: fake float32, 448 × 448",
+    ):
+        assert f"{title}<" in page
+    shown = TerminalReport(140).render(runs).decode().replace(units.NO_BREAK, " ")
+    assert "448 × 448" in shown
+    assert "0.250×" in shown
+    with speaking("ko"):
+        assert "이미지 크기별" in HtmlReport().render(runs).decode()
 
 
 def network(path: Path, first: int | str) -> Path:

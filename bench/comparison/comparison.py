@@ -28,9 +28,9 @@ from msgspec.structs import replace
 from bench.analysis.metrics import METRICS, Metric, Unit
 from bench.comparison.along import PointMetric, points_compared
 from bench.comparison.comparability import Comparability, comparable
-from bench.comparison.contrast import concerns, contrast_of, estimates, exceeds, figure_of, untrue, why_omitted
+from bench.comparison.contrast import concerns, contrast_of, estimates, exceeds, figure_of, why_omitted, why_silent
 from bench.comparison.interleaved import alternated, broken, pair_logs, until_of
-from bench.comparison.observe import Curve, Observation, observe
+from bench.comparison.observe import Curve, Observation, left_open, observe
 from bench.comparison.operators import OperatorChanges, operators_changed
 from bench.comparison.quality import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.comparison.recheck import Recheck, recheck
@@ -175,13 +175,15 @@ class Comparison(Struct, frozen=True):
 
 
 class _Test(Struct, frozen=True):
-    """One metric of one pair of records before it is judged. ``found`` None: below two processes a side."""
+    """One metric of one pair of records before it is judged. ``found`` None: below two processes a side.
+    ``left_open``: by power meters, a fraction of the ratio."""
 
     metric: Metric
     change: Change
     found: Contrast | None
     untrue: tuple[Sentence, ...]
     weight: float
+    left_open: float = 0.0
 
 
 class _Examined(Struct, frozen=True):
@@ -314,8 +316,8 @@ def _test(metric: Metric, base: Observation, new: Observation, together: bool, w
         axis=metric.axis if isinstance(metric, PointMetric) else "",
         at=metric.at if isinstance(metric, PointMetric) else None,
     )
-    sides = (untrue(metric, side.record, name, together) for name, side in (("base", base), ("new", new)))
-    return _Test(metric, change, found, tuple(why for why in sides if why is not None), weight)
+    silent = why_silent(metric, base, new, together)
+    return _Test(metric, change, found, silent, weight, left_open(metric, base, new))
 
 
 # ---------------------------------------------------------------------------------------------------- judging
@@ -345,23 +347,28 @@ def _silent(test: _Test, judged: Change) -> Change:
 def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Change:
     found, metric, change = test.found, test.metric, test.change
     assert found is not None
-    p_same = found.p_equivalent(tolerance)
-    beyond = exceeds(metric, (change.base_values, change.new_values), found, tolerance)
+    values = change.base_values, change.new_values
+    p_same = found.p_equivalent(max(0.0, tolerance - test.left_open))
+    differs, beyond = p_corrected < ALPHA_DIFFERENT, exceeds(metric, values, found, tolerance + test.left_open)
     gain = (found.difference < 0) == metric.lower_is_better if found.difference else None
     word: Word = "cannot_tell"
     needed: int | None = None
     message: Sentence | str = ""
-    if p_corrected < ALPHA_DIFFERENT and beyond:
+    if differs and beyond:
         word = ("faster" if gain else "slower") if metric.speed else ("better" if gain else "worse")
     elif p_same < ALPHA_SAME:
         word = "same"
+    elif test.left_open and (
+        found.p_equivalent(tolerance) < ALPHA_SAME or (differs and exceeds(metric, values, found, tolerance))
+    ):
+        message = sentence("compare.untold.meters", uncertainty=test.left_open)
     else:
         count = min(len(change.base_values), len(change.new_values))
         alone = found.p_different()  # 0 where neither side has any spread
         factor = p_corrected / alone if alone and 0 < p_corrected < 1 else tests
         plan = processes_to_tell(found, tolerance, ALPHA_DIFFERENT / max(1.0, factor), ALPHA_SAME)
         needed = None if plan is None else max(plan, count + 1, FEW if found.by_luck else 0)
-        message = _untold(found, p_corrected < ALPHA_DIFFERENT, tolerance, tests, needed, count)
+        message = _untold(found, differs, tolerance, tests, needed, count)
     return replace(
         change,
         **estimates(found, CONFIDENCE),

@@ -13,7 +13,7 @@ from typing import Any
 from bench.analysis.metrics import Metric
 from bench.analysis.verdict.codes import CODES, About
 from bench.comparison.interleaved import CANCELLED, PairLogs, alternated, until_of
-from bench.comparison.observe import Observation
+from bench.comparison.observe import Observation, one_meter
 from bench.comparison.rules import ACCOUNTED, side_words
 from bench.record.record import Record
 from bench.settings import setting_words
@@ -119,6 +119,17 @@ def untrue(metric: Metric, record: Record, side: str, together: bool) -> Sentenc
     if not barring or record.verdict.valid:
         return None
     return sentence("compare.untrue.not_valid", side=side_words(side), codes=barring)
+
+
+def why_silent(metric: Metric, base: Observation, new: Observation, together: bool) -> tuple[Sentence, ...]:
+    """Why nothing is claimed by the metric: a side that is ``untrue``, or two meters, one of unknown uncertainty."""
+    sides = {"base": base, "new": new}
+    found = [untrue(metric, side.record, name, together) for name, side in sides.items()]
+    if not one_meter(base, new):
+        open_ = {name: side.metered.get(metric.name) for name, side in sides.items()}
+        unknown = (name for name, one in open_.items() if one is not None and one.whole is None)
+        found += [sentence("compare.untrue.meter_unstated", side=side_words(name)) for name in unknown]
+    return tuple(why for why in found if why is not None)
 
 
 def _about(code: str) -> About:

@@ -4,6 +4,7 @@ A figure that was not measured in a process is ``None``. A metric is compared on
 the repeats that happen to have one would favour them.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from bench.analysis.energy import sensed_of
-from bench.analysis.metrics import METRICS, figures_of
+from bench.analysis.metrics import METRICS, Metric, figures_of
+from bench.analysis.power.uncertainty import Uncertainty, uncertainties
 from bench.analysis.quality_results import quality_results
 from bench.analysis.run_processes import Process, Processes, processes_of, timed
 from bench.analysis.text import first, gaps_of, tpots
@@ -44,7 +46,8 @@ class Observation(Struct, frozen=True):
     """What a comparison needs of a run, without its samples. ``values``: metric, or point of a curve -> one a process.
     ``curves``: of query latencies, or of the gaps between tokens; one a process. ``blocks``: metric that is a median ->
     that of every turn of every process, where the run was measured in alternation. ``quality_results``: metric ->
-    results of the dataset's samples. ``figures``: metric -> the record's own figure, which reports show."""
+    results of the dataset's samples. ``figures``: metric -> the record's own figure, which reports show. ``metered``:
+    metric -> how uncertain it is by a joined meter's log."""
 
     record: Record
     values: dict[str, tuple[float | None, ...]]
@@ -53,6 +56,7 @@ class Observation(Struct, frozen=True):
     blocks: dict[str, tuple[tuple[float, ...], ...]] = {}
     quality_results: Mapping[str, Samples] = {}
     figures: Mapping[str, float] = {}
+    metered: Mapping[str, Uncertainty] = {}
 
 
 def observe(run: RecordedRun, source: str = "") -> Observation:
@@ -76,7 +80,25 @@ def observe(run: RecordedRun, source: str = "") -> Observation:
     energy = processes.once(sensed_of)
     channel = energy.channel or energy.total_channel
     figures = {**figures_of(record.summary), **figures_along(record.summary)}
-    return Observation(record, values, channel, _curves(each), blocks, judged, figures)
+    return Observation(record, values, channel, _curves(each), blocks, judged, figures, uncertainties(record))
+
+
+def one_meter(base: Observation, new: Observation) -> bool:
+    """Whether the same power meter measured both: by one log, or by the model and serial number that are stated."""
+    x, y = base.record.meter, new.record.meter
+    if x is None or y is None:
+        return False
+    of_both = [(meter.device.get("model", ""), meter.device.get("serial", "")) for meter in (x, y)]
+    return x.sha256 == y.sha256 or (of_both[0] == of_both[1] and bool(of_both[0][1]))
+
+
+def left_open(metric: Metric, base: Observation, new: Observation) -> float:
+    """The fraction that the ratio of a joined meter's figures is uncertain by, beside the spread of the processes: by
+    where both runs lie in their logs, and of two meters by these; a meter's own error cancels in its ratios."""
+    found = [side.metered[metric.name] for side in (base, new) if metric.name in side.metered]
+    if one_meter(base, new):
+        return math.hypot(*(math.inf if one.of_window is None else one.of_window for one in found))
+    return math.hypot(*(one.known for one in found))
 
 
 # ------------------------------------------------------------------------------------------------------ samples

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.analysis.energy import METER
+from bench.analysis.power.uncertainty import reading_of
 from bench.power.alignment import Alignment
 from bench.power.doubts import GAP, LEAST_GAP_S
 from bench.power.idle import Idle
@@ -91,17 +92,16 @@ class Readings:
         watts = np.concatenate(([ends[0]], self.watts[inside], [ends[1]]))
         return float((np.diff(seconds) * (watts[1:] + watts[:-1]) / 2).sum())
 
-    def by_place(self, window: RepeatEnergy) -> float:
-        """The fraction of the window's energy by which it changes at most, if the offset is wrong by its doubt, and if
-        the power at its ends was that of the reading before or after them and not between these."""
+    def doubt_joules(self, window: RepeatEnergy) -> float:
+        """What the window's energy may be wrong by, if the offset is wrong by its doubt, and if the power at its ends
+        was that of the reading before or after them and not between these."""
         begin = ((window.began_unix_ns or 0) - self._origin_unix_ns) / 1e9
         end = begin + window.duration_ns / 1e9
         here = self._area(begin, end)
         doubts = np.linspace(-self._alignment.doubt_s, self._alignment.doubt_s, 5)
         found = [self._area(begin + doubt, end + doubt) for doubt in doubts]
         by_clock = max(abs(one - here) for one in found)
-        by_ends = self._at_end(begin, 0), self._at_end(end, -1)
-        return math.hypot(by_clock, *by_ends) / here if here > 0 else 0.0
+        return math.hypot(by_clock, self._at_end(begin, 0), self._at_end(end, -1))
 
     def _at_end(self, at: float, side: int) -> float:
         """Joules that the interpolation at one end of a window may be wrong by: between that moment and the reading
@@ -117,7 +117,7 @@ class Readings:
         told: list[Sentence] = []
         left_out: list[Unmetered] = []
         repeats: list[Repeat] = []
-        by_place: list[float] = []
+        metered = False
         for number, repeat in enumerate(record.repeats, 1):
             energy = self._metered(repeat.energy, idle.watts)
             if isinstance(energy, Missing):
@@ -125,7 +125,7 @@ class Readings:
                 left_out.append(Unmetered(number, energy.code, energy.told))
                 repeats.append(repeat)
                 continue
-            by_place.append(self.by_place(energy))
+            metered = True
             prefill = self._metered(repeat.prefill_energy, idle.watts)
             kept = repeat.prefill_energy if isinstance(prefill, Missing) else prefill
             repeats.append(replace(repeat, energy=energy, prefill_energy=kept))
@@ -136,11 +136,10 @@ class Readings:
             doubt_s=self._alignment.doubt_s,
             idle_watts=idle.watts,
             stands_for=self._alignment.stands_for,
-            clock_uncertainty=max(by_place, default=None),
             idle=idle.found,
             left_out=tuple(left_out),
         )
-        return Joined(replace(record, repeats=tuple(repeats), meter=meter), bool(by_place), tuple(told))
+        return Joined(replace(record, repeats=tuple(repeats), meter=meter), metered, tuple(told))
 
     def _metered(self, window: RepeatEnergy | None, idle_watts: float | None) -> RepeatEnergy | Missing:
         """``window`` with the channel of this log, or why it has none."""
@@ -151,8 +150,35 @@ class Readings:
             return joules
         above = None if idle_watts is None else joules - idle_watts * window.duration_ns / 1e9
         domain = METER if self._log.tier == "meter" else "package"
-        reading = ChannelReading(self._log.format, self._log.channel, domain, joules, idle_watts, above)
+        reading = ChannelReading(
+            self._log.format,
+            self._log.channel,
+            domain,
+            joules,
+            idle_watts,
+            above,
+            doubt_joules=self.doubt_joules(window),
+        )
         return replace(window, channels=(*window.channels, reading))
+
+
+def without_meter(record: Record) -> Record:
+    """The record as it was before a log was joined to it."""
+    meter = record.meter
+    if meter is None:
+        return record
+
+    def unread(window: RepeatEnergy | None) -> RepeatEnergy | None:
+        reading = reading_of(window, meter)
+        if window is None or reading is None:
+            return window
+        return replace(window, channels=tuple(one for one in window.channels if one is not reading))
+
+    repeats = tuple(
+        replace(repeat, energy=unread(repeat.energy), prefill_energy=unread(repeat.prefill_energy))
+        for repeat in record.repeats
+    )
+    return replace(record, repeats=repeats, meter=None)
 
 
 def metered_by(log: PowerLog, record: Record, about: About) -> JoinedMeter:

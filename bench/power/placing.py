@@ -11,7 +11,7 @@ from bench.power.alignment import MOST_DOUBT_S, Alignment, NotAligned, aligned_b
 from bench.power.asking import LogAsk
 from bench.power.doubts import doubts_of
 from bench.power.idle import Idle, idle_of
-from bench.power.joining import About, Joined, Readings, without_energy
+from bench.power.joining import About, Joined, Readings, without_energy, without_meter
 from bench.power.log import PowerLog, figures_of
 from bench.power.marker import Marker
 from bench.record.energy import MeterIdle
@@ -38,8 +38,8 @@ class Outcome(Struct, frozen=True):
 
 
 def join(log: PowerLog, ask: LogAsk, runs: Sequence[RecordedRun], markers: Sequence[Marker], folder: str) -> Outcome:
-    """The records of ``runs`` with the log's energy. ``folder``: where they are, for messages. Raises ``Unusable``,
-    ``NotAligned`` or another ``InputError``."""
+    """The records of ``runs`` with the log's energy, in place of what was joined to them before. ``folder``: where they
+    are, for messages. Raises ``Unusable``, ``NotAligned`` or another ``InputError``."""
     doubts = doubts_of(log)
     if blocking := [doubt.told for doubt in doubts if doubt.blocks]:
         raise Unusable(sentence("power.join.blocked", file=log.name), sentence("text.sentences", parts=blocking))
@@ -51,7 +51,7 @@ def join(log: PowerLog, ask: LogAsk, runs: Sequence[RecordedRun], markers: Seque
         given = MeterIdle("given", cooldown_s=idle.found.cooldown_s if idle.found is not None else None)
         idle = Idle(ask.idle_watts, given)
     about = _about(ask, log)
-    joined = tuple(readings.joined(run.record, idle, about) for run in runs)
+    joined = tuple(readings.joined(without_meter(run.record), idle, about) for run in runs)
     ends_ns = [_end_ns(run) for run in runs] + [marker.ends_unix_ns for marker in markers]
     last = origin / 1e9 + float(readings.seconds[-1])
     return Outcome(joined, alignment, idle, last < max(ends_ns, default=0) / 1e9)

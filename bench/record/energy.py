@@ -8,7 +8,8 @@ from bench.words import Sentence
 
 class ChannelReading(Part, frozen=True):
     """One sensor channel over the steady state. ``joules`` is above idle when ``idle_watts`` is known.
-    ``memory_bytes``: in use on an accelerator, the larger of before and after."""
+    ``memory_bytes``: in use on an accelerator, the larger of before and after. ``doubt_joules``: of a joined meter's
+    log, what ``joules_total`` may be wrong by, because of where the window lies between the readings."""
 
     sensor: str
     name: str
@@ -19,6 +20,7 @@ class ChannelReading(Part, frozen=True):
     busy_seconds: float | None = None
     lost: bool = False
     memory_bytes: int | None = None
+    doubt_joules: float | None = None
 
 
 class RepeatEnergy(Part, frozen=True):
@@ -78,8 +80,7 @@ class JoinedMeter(Part, frozen=True):
     ``joined_from``: the id of the record without the meter; its own where the log was joined by ``odb run``.
     ``stands_for``: what a reading is: power at a ``moment``, or the mean of the time ``before`` or ``after`` it.
     ``problem``: why no repeat has energy: ``not_aligned``, or ``unusable`` by the log's doubts; ``reason``: in words.
-    ``clock_uncertainty``, ``stated_uncertainty``: fractions of the energy: by ``doubt_s`` and by what power was between
-    the readings at the ends of a repeat, the largest of all repeats, and as the user stated it of the meter."""
+    ``stated_uncertainty``: of the meter's energy, a fraction, as the user stated it; null where nobody did."""
 
     log: str
     sha256: str
@@ -97,7 +98,6 @@ class JoinedMeter(Part, frozen=True):
     stands_for: str = "moment"
     problem: str = ""
     reason: Sentence | str = ""
-    clock_uncertainty: float | None = None
     stated_uncertainty: float | None = None
     idle: MeterIdle | None = None
     left_out: tuple[Unmetered, ...] = ()

@@ -165,6 +165,8 @@ def _reading(name: str, reading: ChannelReading, seconds: float, sampled: bool) 
         yield sentence("store.busy_seconds_cannot", name=name, busy_seconds=reading.busy_seconds)
     if reading.memory_bytes is not None and reading.memory_bytes < 0:
         yield sentence("store.memory_bytes_cannot", name=name, memory_bytes=reading.memory_bytes)
+    if reading.doubt_joules is not None and not 0 <= reading.doubt_joules < math.inf:
+        yield sentence("store.doubt_joules_cannot", name=name, doubt_joules=reading.doubt_joules)
     if above is None:
         return
     if total is None or idle is None:

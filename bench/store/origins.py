@@ -22,7 +22,7 @@ _QUANTISATION: _Fields = {"seen": "scale zero_point"}
 _FILE: _Fields = {"asked": "name sha256 size_bytes"}
 _PASS: _Fields = {"seen": "queries duration_ns cpu_seconds began_unix_ns"}
 _CHANNEL: _Fields = {
-    "seen": "sensor name domain joules_total idle_watts busy_seconds memory_bytes",
+    "seen": "sensor name domain joules_total idle_watts busy_seconds memory_bytes doubt_joules",
     "checked": "joules lost",
 }
 _TOKENIZER: _Fields = {"seen": "source sha256 version"}
@@ -121,14 +121,14 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "repeats[].energy.channels[]": _CHANNEL,
         "repeats[].power_pass": _PASS,
         "repeats[].power_pass.channels[]": {
-            "seen": "sensor name domain joules_total idle_watts joules busy_seconds memory_bytes",
+            "seen": "sensor name domain joules_total idle_watts joules busy_seconds memory_bytes doubt_joules",
             "checked": "lost",
         },
         "repeats[].prefill_energy": _PASS,
         "repeats[].prefill_energy.channels[]": _CHANNEL,
         "meter": {
             "seen": "log sha256 format channel tier aligned_by offset_s doubt_s joined_from idle_watts volts device "
-            "doubts stands_for problem reason clock_uncertainty stated_uncertainty"
+            "doubts stands_for problem reason stated_uncertainty"
         },
         "meter.idle": {"seen": "source readings spread_watts cooldown_s"},
         "meter.left_out[]": {"seen": "repeat code reason"},

@@ -43,9 +43,7 @@ def decide(criterion: Criterion, kind: FigureKind, seen: Seen, record: Record) -
     if not math.isfinite(target):
         return Decision("cannot_tell", None, sentence("submission.target_no_number", target=str(criterion.target)))
     if seen.low is None or seen.high is None:
-        unknown = (
-            sentence("submission.one_idle_time") if kind.idle else sentence("submission.interval_unknown", n=seen.n)
-        )
+        unknown = seen.reason or sentence("submission.interval_unknown", n=seen.n)
         return Decision("cannot_tell", None if kind.idle == "bound" else reached, unknown)
     if criterion.direction == "at_most":
         met, missed = seen.high <= target, seen.low > target

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from bench.analysis.curves.table import CURVES
 from bench.analysis.metrics import METRICS, Metric
+from bench.analysis.power.uncertainty import uncertainties
 from bench.comparison.along import name_at
 from bench.comparison.observe import observe
 from bench.contracts.model import Task
@@ -25,6 +26,8 @@ from bench.record.quality import Paired
 from bench.record.record import Record, RecordedRun
 from bench.stats.processes import between_values
 from bench.submission.criterion import Evidence
+from bench.submission.seen import Seen as Seen
+from bench.submission.seen import as_metered, idle_watts, standby_watts
 from bench.words import Sentence, sentence
 
 About = Literal["speed", "memory", "energy", "placement", "outputs", "quality", "size"]
@@ -43,22 +46,6 @@ LESS_IS_BETTER: Mapping[str, bool] = MappingProxyType(dict.fromkeys(SCORES, Fals
 LATER_NAMES = ("standby", "temperature")
 LATER: Mapping[str, Sentence] = MappingProxyType({name: sentence(f"submission.later.{name}") for name in LATER_NAMES})
 """What tracks ask for that this version cannot measure: scenarios by their names, and ``later.NAME`` for figures."""
-
-
-Interval = Literal["ci95", "idle", "bound", "exact", ""]
-
-
-class Seen(Struct, frozen=True, kw_only=True):
-    """A figure in the record's unit. ``low`` and ``high``: its 95 % interval; of ``idle`` power what its idle times and
-    the meter leave open; of a ``bound`` 0 and the largest that the figure can be; of an ``exact`` figure itself. ``n``:
-    processes, samples of a dataset, or readings of a meter (``idle``, ``bound``). ``reason``: why ``value`` is null."""
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    interval: Interval = ""
-    n: int = 0
-    reason: Sentence | str = ""
 
 
 class FigureKind(Struct, frozen=True, kw_only=True):
@@ -123,15 +110,15 @@ def _metric(metric: Metric) -> FigureKind:
         if value is None:
             return Seen(reason=metric.needs)
         values = [one for one in observe(run).values.get(metric.name, ()) if one is not None]
-        known = metric.interval(run.record.summary)
-        if known is not None:  # of the pooled samples, where a process has too few for a figure of its own
-            count = len(values) or len(run.record.repeats)
-            return Seen(value=value, low=known[0], high=known[1], interval="ci95", n=count)
-        between = between_values(values)
-        if between is not None:
-            low, high = min(between[0], value), max(between[1], value)
-            return Seen(value=value, low=low, high=high, interval="ci95", n=len(values))
-        return Seen(value=value, n=len(values))
+        known, count = metric.interval(run.record.summary), len(values) or len(run.record.repeats)
+        if known is None:
+            between, count = between_values(values), len(values)
+            known = None if between is None else (min(between[0], value), max(between[1], value))
+        # of the pooled samples, where a process has too few for a figure of its own
+        found = Seen(value=value, n=count)
+        if known is not None:
+            found = replace(found, low=known[0], high=known[1], interval="ci95")
+        return as_metered(found, uncertainties(run.record).get(metric.name))
 
     return _of_metric(metric.place, metric, metric.name, see)
 
@@ -195,25 +182,6 @@ def _agreement(record: Record) -> float | None:
     return found[0] if found else None
 
 
-def _idle_watts(run: RecordedRun) -> Seen:
-    """In the idle times of the marker: known as far as these agree, and as the meter is stated to be."""
-    meter = run.record.meter
-    if meter is None or meter.idle_watts is None or meter.idle is None or meter.idle.source != "marker":
-        return Seen(reason=sentence("submission.no_idle_watts"))
-    value, spread = meter.idle_watts, meter.idle.spread_watts
-    if spread is None:
-        return Seen(value=value, n=meter.idle.readings, interval="idle")
-    reach = spread + (meter.stated_uncertainty or 0.0) * value
-    return Seen(value=value, low=max(0.0, value - reach), high=value + reach, interval="idle", n=meter.idle.readings)
-
-
-def _standby_watts(run: RecordedRun) -> Seen:
-    """At most the idle power: a device in standby draws no more than one that is awake and infers nothing, and how much
-    less is not measured. So it may meet a limit, and never misses one."""
-    idle = _idle_watts(run)
-    return idle if idle.low is None else replace(idle, low=0.0, interval="bound")
-
-
 PLAIN: tuple[FigureKind, ...] = (
     FigureKind(
         path="meter.idle_watts",
@@ -221,7 +189,7 @@ PLAIN: tuple[FigureKind, ...] = (
         unit="watts",
         about="energy",
         needs=("energy_meter",),
-        see=_idle_watts,
+        see=idle_watts,
         idle="idle",
     ),
     FigureKind(
@@ -230,7 +198,7 @@ PLAIN: tuple[FigureKind, ...] = (
         unit="watts",
         about="energy",
         needs=("energy_meter",),
-        see=_standby_watts,
+        see=standby_watts,
         idle="bound",
     ),
     FigureKind(

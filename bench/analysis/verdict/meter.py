@@ -10,17 +10,18 @@ from collections.abc import Mapping
 from statistics import median
 from types import MappingProxyType
 
-from bench.analysis.energy import METER
+from bench.analysis.power.uncertainty import WHOLE, Uncertainty, reading_of, uncertainties
 from bench.analysis.verdict.codes import reason
 from bench.analysis.verdict.times import Check
-from bench.record.energy import ChannelReading, JoinedMeter, RepeatEnergy
+from bench.record.energy import JoinedMeter
 from bench.record.record import Reason, RecordedRun
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 STATED_MOST, KNOWN_LEAST = 0.01, 0.05
 """MLPerf's bound on a meter's uncertainty, above which it is noted; and of what makes energy invalid."""
 IDLE_SAID, IDLE_INVALID = 0.05, 0.2
 """By how much the idle times may differ, as a fraction of the power above idle."""
+(TOTAL, *_) = WHOLE
 GAPS = ("gap", "not_covered")
 
 
@@ -51,23 +52,50 @@ def _uncertain(run: RecordedRun) -> Reason | None:
     if meter.problem == "unusable":
         told = sentence("verdict.meter_uncertain.unusable", log=meter.log, why=meter.reason)
         return reason("meter_uncertain", told, {"log": meter.log}, invalidates=False)
-    stated, clock = meter.stated_uncertainty or 0.0, meter.clock_uncertainty or 0.0
-    both = math.hypot(stated, clock)
-    if both <= STATED_MOST:
+    found = uncertainties(run.record)
+    total = found.get(TOTAL)
+    if total is None:
         return None
-    figures = {"uncertainty": both, "of_meter": stated, "of_clock": clock}
-    told = sentence("verdict.meter_uncertain", both=both, meter=stated, clock=clock, most=STATED_MOST)
-    return reason("meter_uncertain", told, figures, invalidates=both > KNOWN_LEAST)
+    if total.of_window is None:
+        told = sentence("verdict.meter_uncertain.nothing", log=meter.log)
+        return reason("meter_uncertain", told, {"log": meter.log}, remedy=sentence("verdict.meter_uncertain.signs"))
+    worst = max(found, key=lambda name: found[name].known)
+    if total.of_meter is not None and found[worst].known <= STATED_MOST:
+        return None
+    figures: dict[str, float | int | str] = {"of_window": total.of_window}
+    if total.of_meter is not None:
+        figures |= {"uncertainty": total.known, "of_meter": total.of_meter}
+    told = _told(meter, total)
+    if STATED_MOST < found[worst].known < math.inf and worst not in WHOLE:
+        figures |= {"least_known": worst, "least_known_uncertainty": found[worst].known}
+        also = "verdict.meter_uncertain.also" if total.of_meter is not None else "verdict.meter_uncertain.also.at_least"
+        more = sentence(also, metric=sentence(f"metric.{worst}.title"), uncertainty=found[worst].known)
+        told = sentence("text.two", first=told, second=more)
+    remedy = sentence("verdict.meter_uncertain.state", log=meter.log) if total.of_meter is None else ""
+    return reason("meter_uncertain", told, figures, total.known > KNOWN_LEAST, remedy)
+
+
+def _told(meter: JoinedMeter, total: Uncertainty) -> Sentence:
+    """How uncertain the energy of an inference is, idle inside."""
+    if total.of_meter is None:
+        return sentence("verdict.meter_uncertain.unstated", window=total.of_window)
+    code = "verdict.meter_uncertain.estimate" if meter.stated_uncertainty is None else "verdict.meter_uncertain"
+    return sentence(code, both=total.known, meter=total.of_meter, window=total.of_window, most=STATED_MOST)
 
 
 def _idle(run: RecordedRun) -> Reason | None:
     meter = run.record.meter
     if meter is None or meter.idle_watts is None:
         return None
-    windows = [(window, channel) for window, channel in _metered(run, meter) if channel.joules_total is not None]
-    if not windows:
+    each = [
+        reading.joules_total / (repeat.energy.duration_ns / 1e9)
+        for repeat in run.record.repeats
+        if repeat.energy is not None and repeat.energy.duration_ns > 0
+        if (reading := reading_of(repeat.energy, meter)) is not None and reading.joules_total is not None
+    ]
+    if not each:
         return None
-    watts = median((channel.joules_total or 0.0) / (window.duration_ns / 1e9) for window, channel in windows)
+    watts = median(each)
     idle, spread = meter.idle_watts, meter.idle.spread_watts if meter.idle is not None else None
     figures: dict[str, float | int | str] = {"idle_watts": idle, "run_watts": watts}
     if idle >= watts:
@@ -79,17 +107,6 @@ def _idle(run: RecordedRun) -> Reason | None:
     told = sentence("verdict.idle_not_idle", spread_watts=spread, idle_watts=idle, fraction=fraction)
     figures |= {"spread_watts": spread, "fraction": fraction}
     return reason("idle_not_idle", told, figures, invalidates=fraction > IDLE_INVALID)
-
-
-def _metered(run: RecordedRun, meter: JoinedMeter) -> list[tuple[RepeatEnergy, ChannelReading]]:
-    """The windows that the log covers, with its channel."""
-    return [
-        (repeat.energy, channel)
-        for repeat in run.record.repeats
-        if repeat.energy is not None and repeat.energy.duration_ns > 0
-        for channel in repeat.energy.channels
-        if channel.name == meter.channel and (channel.domain == METER or channel.sensor == meter.format)
-    ]
 
 
 METER_CHECKS: Mapping[str, Check] = MappingProxyType(

@@ -13,6 +13,7 @@ from bench.printable import clean
 from bench.words import say, sentence, units
 
 if TYPE_CHECKING:
+    from bench.power.log import PowerLog
     from bench.power.placing import Outcome
     from bench.record.record import Record, RecordedRun
 
@@ -75,7 +76,7 @@ def command(
     if not runs:
         raise InputError(sentence("power.join.no_run", folder=results), sentence("power.join.no_run.remedy"))
     folder = output or results.with_name(f"{results.resolve().name}-metered")
-    refuse_twice(results, folder, runs)
+    refuse_twice(results, folder, runs, log)
     outcome = join(log, ask, runs, markers_in(results), str(results))
     if any(found.metered for found in outcome.joined):
         folder = prepare_folder(folder)
@@ -88,13 +89,14 @@ def command(
     return 0 if written else 3
 
 
-def refuse_twice(results: Path, folder: Path, runs: "list[RecordedRun]") -> None:
+def refuse_twice(results: Path, folder: Path, runs: "list[RecordedRun]", log: "PowerLog") -> None:
     """Raises ``InputError`` where a run would be in one folder twice, as if it had been measured twice, or would have
-    the energy of two logs."""
+    the energy of two logs. The same log may be joined again, as with the meter's uncertainty, which was forgotten."""
     from bench.errors import InputError
     from bench.store.records import load_records
 
-    joined = next((run.record for run in runs if run.record.meter is not None), None)
+    meters = [(run.record, run.record.meter) for run in runs]
+    joined = next((record for record, meter in meters if meter is not None and meter.sha256 != log.sha256), None)
     if joined is not None:
         raise InputError(
             sentence("power.join.joined", record=joined.record_id), sentence("power.join.joined.remedy", folder=results)
@@ -156,7 +158,10 @@ def for_scripts(
 
 
 def _for_scripts(record: "Record") -> dict[str, Any]:
-    energy = record.summary.energy
+    """``uncertainty``: metric -> a fraction; null where the meter's is not stated, or the energy is not above 0."""
+    from bench.analysis.power.uncertainty import uncertainties
+
+    energy, found = record.summary.energy, uncertainties(record)
     return {
         "record_id": record.record_id,
         "joined_from": record.meter and record.meter.joined_from,
@@ -167,4 +172,5 @@ def _for_scripts(record: "Record") -> dict[str, Any]:
         "total_joules_per_inference": energy and energy.total_joules_per_inference,
         "total_joules_per_inference_ci95": energy and energy.total_joules_per_inference_ci95,
         "watts": energy and energy.watts,
+        "uncertainty": {name: None if one.of_window is None else one.whole for name, one in found.items()},
     }

@@ -13,7 +13,7 @@ from bench.words import say, sentence
 
 if TYPE_CHECKING:
     from bench.execution.suite_run import Listener
-    from bench.power.asking import LogAsk
+    from bench.power.asking import LogAsk, Meter
     from bench.power.live.meter import LiveMeter
     from bench.power.marker import Marker
     from bench.power.placing import Outcome
@@ -23,11 +23,12 @@ LIVE = "joulescope"
 
 
 class Metering(Struct, frozen=True, kw_only=True):
-    """``ask``: of the log to join; ``live``: the meter to read meanwhile, whose log is joined. ``marker``: whether to
-    make markers."""
+    """``ask``: of the log to join; ``live``: the meter to read meanwhile, whose log is joined, and ``stated`` what the
+    user says of it. ``marker``: whether to make markers."""
 
     ask: "LogAsk | None" = None
     live: "LiveMeter | None" = None
+    stated: "Meter | None" = None
     marker: bool = False
 
     @property
@@ -39,22 +40,25 @@ def asked_metering(marker: bool, log: str | None, live: str | None) -> Metering:
     """Raises ``InputError`` for what cannot be joined, as far as that is known before the run: options, columns of a
     log that is there already."""
     from bench.errors import InputError, UnknownName
-    from bench.power.asking import parse_log
+    from bench.power.asking import parse_log, parse_meter
     from bench.power.live.joulescope import Joulescope
 
     if log is not None and live is not None:
         raise InputError(sentence("power.live.and_log"), sentence("cli.leave_it_out"))
     ask = parse_log(log) if log is not None else None
-    meter = None
+    meter = stated = None
     if live is not None:
-        name, _, serial = live.partition(":")
+        name, _, rest = live.partition(":")
         if name != LIVE:
             raise UnknownName(sentence("power.live.meter"), name, [LIVE])
+        first, _, others = rest.partition(",")
+        serial, pairs = ("", rest) if "=" in first else (first, others)
+        stated = parse_meter(pairs, "--live-meter")
         meter = Joulescope(serial)
     if ask is not None and ask.file.exists() and ask.file.stat().st_size:
         refuse_unreadable(ask)
     # Where a clock is stated, the marker is made for the power at idle only.
-    return Metering(ask=ask, live=meter, marker=marker or ask is not None or meter is not None)
+    return Metering(ask=ask, live=meter, stated=stated, marker=marker or ask is not None or meter is not None)
 
 
 def refuse_unreadable(ask: "LogAsk") -> None:
@@ -83,7 +87,7 @@ def measured_with(
 ) -> Metered:
     """Carry out ``body`` between markers, then join the log. The records are on disk before that, and stay as they are
     where it fails."""
-    from bench.power.asking import LogAsk
+    from bench.power.asking import LogAsk, Meter
     from bench.power.live.meter import recorded
 
     file = unused(folder) if metering.live is not None else None
@@ -92,7 +96,7 @@ def measured_with(
         first = [mark(folder, listener)] if metering.marker else []
         runs = body()
         markers = [*first, *([mark(folder, listener)] if metering.marker else [])]
-    ask = LogAsk(file=file) if file is not None else metering.ask
+    ask = LogAsk(file=file, meter=metering.stated or Meter()) if file is not None else metering.ask
     return Metered(runs) if ask is None else joined_to(runs, ask, folder, markers, listener)
 
 

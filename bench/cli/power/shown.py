@@ -32,6 +32,9 @@ def aligned_lines(outcome: "Outcome") -> Iterator[str]:
     if idle.found is not None:
         cooled = idle.found.cooldown_s
         yield say("power.join.no_cooldown") if cooled is None else say("power.join.cooldown", time_ns=cooled * 1e9)
+    meters = [joined.record.meter for joined in outcome.joined if joined.metered]
+    if any(meter is not None and meter.tier == "meter" and meter.stated_uncertainty is None for meter in meters):
+        yield say("power.join.unstated")
     if outcome.ends_before:
         yield say("power.join.ends_before")
 

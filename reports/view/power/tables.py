@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bench.analysis.power.uncertainty import Uncertainty, uncertainties
 from bench.record.energy import EnergySummary, JoinedMeter, RepeatEnergy
 from bench.record.record import Record
 from bench.reports.view.rows import Cell, Table, columns
@@ -113,18 +114,29 @@ def meter_table(record: Record) -> Table | None:
     ]
     if not meter.problem:
         rows.insert(2, plain_row(say("report.meter.readings"), say(f"report.meter.readings.{meter.stands_for}"), ""))
-    if meter.clock_uncertainty is not None:
-        code = "unstated" if meter.stated_uncertainty is None else "stated"
-        figures = {"clock": meter.clock_uncertainty, "meter": meter.stated_uncertainty}
-        both = (meter.clock_uncertainty**2 + (meter.stated_uncertainty or 0.0) ** 2) ** 0.5
-        told = say(f"report.meter.uncertainty.{code}", **figures)
-        rows.append(plain_row(say("report.meter.uncertainty"), units.rough_percent(both), told))
+    rows += _uncertain_rows(record, meter)
     for one in meter.left_out[:MOST_LEFT_OUT]:
         rows.append(plain_row(say("report.meter.without"), str(one.repeat), units.clean(str(one.reason))))
     return Table(say("report.meter.caption"), columns("quantity", "value", "note"), tuple(rows))
 
 
 MOST_LEFT_OUT = 8
+
+
+def _uncertain_rows(record: Record, meter: JoinedMeter) -> list[tuple[Cell, ...]]:
+    """How uncertain each figure is, those that are alike in one row."""
+    alike: dict[Uncertainty, list[str]] = {}
+    for name, found in uncertainties(record).items():
+        alike.setdefault(found, []).append(say(f"metric.{name}.title"))
+    rows = []
+    for found, titles in alike.items():
+        code = "nothing" if found.of_window is None else "unstated" if found.of_meter is None else "stated"
+        if code == "stated" and meter.stated_uncertainty is None:
+            code = "estimate"
+        told = say(f"report.meter.uncertainty.{code}", window=found.of_window, meter=found.of_meter)
+        known = units.rough_percent(found.whole) if found.of_window is not None else units.MISSING
+        rows.append(plain_row(say("report.meter.uncertainty", of=", ".join(titles)), known, told))
+    return rows
 
 
 def _place(meter: JoinedMeter) -> str:

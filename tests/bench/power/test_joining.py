@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bench.power.alignment import Alignment
 from bench.power.idle import Idle
-from bench.power.joining import About, Readings
+from bench.power.joining import About, Readings, without_meter
 from bench.power.log import PowerLog
 from bench.power.reading import read_log
 from bench.record.energy import RepeatEnergy
@@ -130,6 +130,31 @@ def test_what_power_was_between_readings_at_an_end_is_part_of_the_uncertainty() 
     seconds = np.arange(0.0, 60.0)
     step = joined(log_of(seconds, np.where(seconds > 5, 30.0, 10.0)), run_at(5.5, seconds=10.0))
     assert step.record.repeats[0].energy.channels[0].joules_total == pytest.approx(297.5)
-    assert step.record.meter.clock_uncertainty == pytest.approx(7.5 / 297.5, rel=0.02)
+    assert step.record.repeats[0].energy.channels[0].doubt_joules == pytest.approx(7.5, rel=0.02)
     even = joined(log_of(seconds, np.full(60, 30.0)), run_at(5.5, seconds=10.0))
-    assert even.record.meter.clock_uncertainty == pytest.approx(0.0, abs=1e-9)
+    assert even.record.repeats[0].energy.channels[0].doubt_joules == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_short_prefill_pass_is_as_uncertain_as_its_own_window() -> None:
+    """Five seconds within a step that both windows begin in: the same 7.5 J are 5 % of 150 J, and not 2.5 % as of the
+    whole. Without the log the record is what it was."""
+    seconds = np.arange(0.0, 60.0)
+    run = run_at(5.5, seconds=10.0)
+    (repeat,) = run.record.repeats
+    prefill = RepeatEnergy(6, 5 * S, 1.0, (), ORIGIN_NS + int(5.5 * S))
+    record = replace(run.record, repeats=(replace(repeat, prefill_energy=prefill),))
+    found = joined(log_of(seconds, np.where(seconds > 5, 30.0, 10.0)), replace(run, record=record))
+    (channel,) = found.record.repeats[0].prefill_energy.channels
+    assert channel.joules_total == pytest.approx(147.5)
+    assert channel.doubt_joules == pytest.approx(7.5, rel=0.02)
+    assert without_meter(found.record) == record
+
+
+def test_a_log_that_reads_nothing_is_not_exact() -> None:
+    """A channel of the wrong sign: no fraction of its energy is known, and the energy is not valid."""
+    run = run_at(5.0, 20.0, 40.0)
+    record = joined(log_of(np.arange(0, 60, 0.1), np.full(600, -10.0)), run, idle=None).record
+    record = judged(RecordedRun(record, run.samples)).record
+    (reason,) = [one for one in record.verdict.reasons if one.code == "meter_uncertain"]
+    assert reason.invalidates
+    assert "is not above 0" in str(reason.message)

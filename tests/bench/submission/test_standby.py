@@ -13,7 +13,9 @@ from bench.submission.decision import decide
 from bench.submission.figures import Seen, figure_kind
 from bench.testing.records import fake_run
 
-METER = JoinedMeter("spl.txt", "0" * 64, "ptd", "Watts", "meter", "marker", 0.0, 0.1, "a", idle_watts=1.5)
+METER = JoinedMeter(
+    "spl.txt", "0" * 64, "ptd", "Watts", "meter", "marker", 0.0, 0.1, "a", idle_watts=1.5, stated_uncertainty=0.0
+)
 IDLE = MeterIdle("marker", readings=18, spread_watts=0.1, cooldown_s=2.0)
 
 
@@ -48,6 +50,15 @@ def test_idle_power_is_as_uncertain_as_its_idle_times_differ() -> None:
     assert (1.4, 1.6) == pytest.approx((seen("meter.idle_watts").low, seen("meter.idle_watts").high))
     stated = seen("meter.idle_watts", stated_uncertainty=0.02)
     assert (1.37, 1.63) == pytest.approx((stated.low, stated.high))
+
+
+@pytest.mark.parametrize("path", ["meter.idle_watts", "meter.standby_watts"])
+def test_a_meter_of_unstated_uncertainty_decides_nothing(path: str) -> None:
+    """Far below the limit, too; the reason says what to state."""
+    kind, run = figure_kind(path), run_with(replace(METER, idle=IDLE, idle_watts=0.1, stated_uncertainty=None))
+    found = decide(limit(path), kind, kind.see(run), run.record)
+    assert found.word == "cannot_tell"
+    assert "--meter uncertainty=" in str(found.reason)
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,10 @@ def join(*words: object) -> Any:
 def test_the_records_have_the_meters_joules(results: Path, log: Path, tmp_path: Path) -> None:
     """7 W above idle for 5 s over 50 queries: 0.7 J each. The old records stay as they are."""
     before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
-    found = join(results, log, *MAPPING, "-o", tmp_path / "metered", "--json")
+    found = join(results, log, *MAPPING, "--meter", "uncertainty=0.4%", "-o", tmp_path / "metered", "--json")
     told = json.loads(found.output)
     assert found.return_value == 0
+    assert told["records"][0]["uncertainty"]["total_joules_per_inference"] == pytest.approx(0.004)
     assert told["alignment"]["by"] == "marker"
     assert told["alignment"]["offset_s"] == pytest.approx(-AHEAD_S, abs=0.11)
     assert told["idle_watts"] == pytest.approx(IDLE_W)
@@ -140,14 +141,28 @@ def test_a_run_is_not_joined_twice(results: Path, log: Path, tmp_path: Path) -> 
     metered = tmp_path / "metered"
     assert join(results, log, *MAPPING, "-o", metered).return_value == 0
     clock = ("--clock-doubt", "0.1", "--idle-watts", "3")
-    for where, out, why in (
-        (results, metered, "has the run already"),
-        (results, results, "has the run already"),
-        (metered, tmp_path / "twice", "has a meter's energy already"),
+    other = log.with_name("other.csv")
+    other.write_text(log.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    for where, file, out, why in (
+        (results, log, metered, "has the run already"),
+        (results, log, results, "has the run already"),
+        (metered, other, tmp_path / "twice", "has the energy of another log already"),
     ):
-        assert why in str(join(where, log, *MAPPING, *clock, "-o", out).exception)
+        assert why in str(join(where, file, *MAPPING, *clock, "-o", out).exception)
     assert [1, 1] == [len(load_records(folder)) for folder in (metered, results)]
     assert not (tmp_path / "twice").exists()
+
+
+def test_what_was_forgotten_of_the_meter_is_stated_by_joining_again(results: Path, log: Path, tmp_path: Path) -> None:
+    """The same log replaces itself: its joules are not there twice."""
+    first, again = tmp_path / "first", tmp_path / "again"
+    assert join(results, log, *MAPPING, "-o", first).return_value == 0
+    (first / FILE).write_bytes((results / FILE).read_bytes())
+    assert join(first, log, *MAPPING, "--meter", "uncertainty=0.4%", "-o", again).return_value == 0
+    (before, after) = (load_records(folder)[0].record for folder in (first, again))
+    assert (before.meter.stated_uncertainty, after.meter.stated_uncertainty) == (None, pytest.approx(0.004))
+    assert [len(repeat.energy.channels) for repeat in after.repeats] == [1, 1]
+    assert after.summary.energy.joules_per_inference == before.summary.energy.joules_per_inference
 
 
 def test_results_without_a_marker(results: Path, log: Path) -> None:

@@ -93,6 +93,7 @@ def test_the_records_have_the_energy(run: RecordedRun, tmp_path: Path) -> None:
     file = ptd(tmp_path / "spl.txt")
     found = joined(run, tmp_path, f"{file}:zone=UTC,model=WT310,serial=91K,calibrated=2026-03-01,uncertainty=0.3%")
     assert (found.status, len(found.told)) == (0, 3)
+    assert "not stated" not in " ".join(found.told)
     record = stored(tmp_path).record
     energy, meter = record.summary.energy, record.meter
     assert energy is not None
@@ -110,6 +111,19 @@ def test_the_records_have_the_energy(run: RecordedRun, tmp_path: Path) -> None:
     assert meter.idle is not None
     assert meter.idle.cooldown_s == pytest.approx(1.0, abs=0.6)
     assert codes(stored(tmp_path)) == []
+
+
+def test_a_meter_of_unstated_uncertainty_is_not_exact(run: RecordedRun, tmp_path: Path) -> None:
+    """The command and the verdict say so, and with which option it is stated. The energy stays."""
+    found = joined(run, tmp_path, f"{ptd(tmp_path / 'spl.txt')}:zone=UTC")
+    assert found.status == 0
+    assert "uncertainty is not stated" in " ".join(found.told)
+    verdict = stored(tmp_path).record.verdict
+    assert verdict is not None
+    (reason,) = [one for one in verdict.reasons if one.code == "meter_uncertain"]
+    assert not reason.invalidates
+    assert set(reason.figures) == {"of_window"}
+    assert "spl.txt:uncertainty=0.5%" in str(reason.remedy)
 
 
 def test_a_last_line_that_is_half_written(run: RecordedRun, tmp_path: Path) -> None:
@@ -150,7 +164,7 @@ BAD = {
 def test_bad_logs(name: str, run: RecordedRun, tmp_path: Path) -> None:
     """The run is kept, and its verdict says what is wrong with the energy."""
     make, words, expected, status, why = BAD[name]
-    found = joined(run, tmp_path, f"{make(tmp_path / 'spl.txt')}:zone=UTC{words}")
+    found = joined(run, tmp_path, f"{make(tmp_path / 'spl.txt')}:zone=UTC,uncertainty=0.3%{words}")
     assert (found.status, codes(stored(tmp_path))) == (status, expected)
     assert why in " ".join(found.told)
     kept, before = stored(tmp_path).record, run.record
@@ -276,13 +290,14 @@ def test_the_command_reads_a_meter_live(
     values = [value(START_NS + int(end * S), mean) for end, mean in zip(ends, watts, strict=True)]
     driver = PlayedDriver(["u/js220/000415"], values)
     monkeypatch.setattr(joulescope, "_driver", lambda: driver)
-    found, _ = command("--live-meter", "joulescope:000415", "--json")
+    found, _ = command("--live-meter", "joulescope:000415,uncertainty=0.2%", "--json")
     record = stored(tmp_path).record
     energy, meter = record.summary.energy, record.meter
     assert energy is not None
     assert meter is not None
     assert (energy.tier, meter.format, meter.log, meter.stands_for) == ("meter", "live", "meter-live.csv", "before")
     assert dict(meter.device) == {"vendor": "Jetperch", "model": "JS220", "serial": "000415"}
+    assert meter.stated_uncertainty == pytest.approx(0.002)
     assert meter.offset_s == pytest.approx(0.0, abs=0.05)
     assert energy.joules_per_inference == pytest.approx(1.4, rel=1e-3)
     assert energy.total_joules_per_inference == pytest.approx(2.0, rel=1e-3)

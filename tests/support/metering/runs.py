@@ -10,8 +10,9 @@ from bench.record.record import RecordedRun
 SECONDS, WATTS, IDLE = 10.0, 12.0, 4.0
 
 
-def metered(watts: float = WATTS, **changes: Any) -> RecordedRun:
-    """Each repeat drew ``watts`` for ten seconds; idle 4 W, the idle times 0.1 W apart. ``changes``: of the meter."""
+def metered(watts: float = WATTS, doubt: float = 0.004, **changes: Any) -> RecordedRun:
+    """Each repeat drew ``watts`` for ten seconds; idle 4 W, the idle times 0.1 W apart. ``doubt``: of each window's
+    energy, a fraction. ``changes``: of the meter."""
     meter = JoinedMeter(
         log="spl.txt",
         sha256="a" * 64,
@@ -24,15 +25,14 @@ def metered(watts: float = WATTS, **changes: Any) -> RecordedRun:
         joined_from="r",
         idle_watts=IDLE,
         stands_for="before",
-        clock_uncertainty=0.004,
-        stated_uncertainty=0.005,
+        stated_uncertainty=0.004,
         idle=MeterIdle("marker", 12, 0.1, 3.0),
     )
     meter, record = replace(meter, **changes), sound_record()
     idle = meter.idle_watts
     total = watts * SECONDS
     above = None if idle is None else total - idle * SECONDS
-    channel = ChannelReading("ptdaemon", "Watts", "meter", total, idle, above)
+    channel = ChannelReading("ptdaemon", "Watts", "meter", total, idle, above, doubt_joules=doubt * abs(total))
     energy = RepeatEnergy(300, round(SECONDS * 1e9), 1.0, (channel,), 1_700_000_000_000_000_000)
     repeats = tuple(replace(repeat, energy=energy) for repeat in record.repeats)
     return run_of(replace(record, repeats=repeats, meter=meter))
@@ -41,7 +41,7 @@ def metered(watts: float = WATTS, **changes: Any) -> RecordedRun:
 def unmetered(problem: str) -> RecordedRun:
     """The log could not be used."""
     meter = replace(metered().record.meter, aligned_by="", offset_s=None, doubt_s=None, idle=None, idle_watts=None)
-    meter = replace(meter, problem=problem, reason="spl.txt: the marker was not found", clock_uncertainty=None)
+    meter = replace(meter, problem=problem, reason="spl.txt: the marker was not found")
     return run_of(replace(sound_record(), meter=meter))
 
 
@@ -58,8 +58,8 @@ METER_PROVOKED: dict[str, tuple[RecordedRun, str]] = {
         "1 of 3 repeats have no energy by the power meter's log spl.txt: the log has a gap of 4 s in the repeat.",
     ),
     "meter_uncertain": (
-        metered(clock_uncertainty=0.06),
-        "The uncertainty of the meter's energy is 6 % (0.5 % by the meter itself, 6 % by where the run lies "
+        metered(doubt=0.06),
+        "The uncertainty of the meter's energy is 6 % (0.4 % by the meter itself, 6 % by where the run lies "
         "between its readings)",
     ),
     "idle_not_idle": (
@@ -72,6 +72,6 @@ METER_PROVOKED: dict[str, tuple[RecordedRun, str]] = {
 METER_SILENT: dict[str, RecordedRun] = {
     "meter_not_aligned": unmetered("unusable"),
     "meter_gap": metered(left_out=(SHORT,)),
-    "meter_uncertain": metered(clock_uncertainty=0.008),
+    "meter_uncertain": metered(),
     "idle_not_idle": metered(idle=MeterIdle("marker", 12, 0.39, None)),
 }

@@ -1,8 +1,8 @@
 """Energy of one run, and the power meter that it was read by; ``None`` if the record lacks that part."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from bench.analysis.power.uncertainty import Uncertainty, uncertainties
 from bench.record.energy import EnergySummary, JoinedMeter, RepeatEnergy
 from bench.record.record import Record
 from bench.reports.view.rows import Cell, Table, columns
@@ -10,6 +10,9 @@ from bench.reports.view.tables import plain_row
 from bench.reports.words.figures import between, figure, interval, shown
 from bench.reports.words.names import known, tier
 from bench.words import say, units
+
+if TYPE_CHECKING:
+    from bench.analysis.power.uncertainty import Uncertainty
 
 
 def energy_table(record: Record) -> Table | None:
@@ -125,6 +128,8 @@ MOST_LEFT_OUT = 8
 
 def _uncertain_rows(record: Record, meter: JoinedMeter) -> list[tuple[Cell, ...]]:
     """How uncertain each figure is, those that are alike in one row."""
+    from bench.analysis.power.uncertainty import uncertainties
+
     alike: dict[Uncertainty, list[str]] = {}
     for name, found in uncertainties(record).items():
         alike.setdefault(found, []).append(say(f"metric.{name}.title"))

@@ -4,7 +4,7 @@ from typing import Any
 
 from judged_runs import replace, run_of, sound_record
 
-from bench.record.energy import ChannelReading, JoinedMeter, MeterIdle, RepeatEnergy, Unmetered
+from bench.record.energy import ChannelReading, EnergySummary, JoinedMeter, MeterIdle, RepeatEnergy, Unmetered
 from bench.record.record import RecordedRun
 
 SECONDS, WATTS, IDLE = 10.0, 12.0, 4.0
@@ -35,7 +35,15 @@ def metered(watts: float = WATTS, doubt: float = 0.004, **changes: Any) -> Recor
     channel = ChannelReading("ptdaemon", "Watts", "meter", total, idle, above, doubt_joules=doubt * abs(total))
     energy = RepeatEnergy(300, round(SECONDS * 1e9), 1.0, (channel,), 1_700_000_000_000_000_000)
     repeats = tuple(replace(repeat, energy=energy) for repeat in record.repeats)
-    return run_of(replace(record, repeats=repeats, meter=meter))
+    energy_of = EnergySummary(
+        tier="meter",
+        sensor_channel=None if above is None else "ptdaemon/Watts",
+        joules_per_inference=None if above is None else above / 300,
+        total_sensor_channel="ptdaemon/Watts",
+        total_joules_per_inference=total / 300,
+    )
+    summary = replace(record.summary, energy=energy_of)
+    return run_of(replace(record, repeats=repeats, meter=meter, summary=summary))
 
 
 def unmetered(problem: str) -> RecordedRun:

@@ -2,14 +2,13 @@
 
 Of a pair's medians (latency p50, TTFT, TPOT) the ratio is the median over its neighbouring blocks' ratios, so that a
 disturbance affects only the blocks in which it occurs, while a disturbance of half the time would change the median of
-the whole. How far that median may be off is known from the order statistics of the blocks, and a pair that was
+the whole. How far that median may be off is estimated from the order of the blocks' ratios, and a pair that was
 disturbed all along counts for less. Every other figure is that of the whole process. What is tested are the ratios'
 logarithms, one a pair.
 """
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 from msgspec import Struct
@@ -18,7 +17,7 @@ from bench.comparison.observe import Observation
 from bench.record.evidence import OTHER_SIDE, Until, took_turns
 from bench.record.record import Record
 from bench.stats.autocorrelation import effective_sample_size
-from bench.stats.intervals import order_statistic_interval
+from bench.stats.intervals import median_error
 
 CANCELLED = ("not_converged", "drift", "host_busy")
 """Reasons that make a run's own figure untrue, and fall on both sides of an alternation alike."""
@@ -69,8 +68,8 @@ def neighbours(base: Sequence[float], new: Sequence[float]) -> tuple[float, floa
     each round; at the end one may have one more."""
     count = min(len(base), len(new))
     logs = np.log(np.asarray(new[:count])) - np.log(np.asarray(base[:count]))
-    steps = np.rint(logs / STEP).astype(np.int64)
-    interval = order_statistic_interval(steps, 50, 0.95, effective_sample_size(steps, 50))
-    if interval is None:
+    error = median_error(logs)
+    if error is None:
         return float(np.median(logs)), None
-    return float(np.median(logs)), STEP * (interval[1] - interval[0]) / (2 * NormalDist().inv_cdf(0.975))
+    steps = np.rint(logs / STEP).astype(np.int64)
+    return float(np.median(logs)), error * math.sqrt(count / effective_sample_size(steps, 50))

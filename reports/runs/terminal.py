@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
 from bench.reports.view.curves.batches import batch_table
-from bench.reports.view.curves.table import curve_listing
+from bench.reports.view.curves.table import MOST_ROWS, curve_listing
 from bench.reports.view.details import detail
 from bench.reports.view.emulation import emulated_table
 from bench.reports.view.headline import counts_words, headline
@@ -54,6 +54,10 @@ _KEPT = "\ue000"
 """Stands for the space between a number and its unit until lines are broken; rich breaks them at every other space."""
 
 
+_POINTS_AT_TERMINAL = 16
+"""Rows of a curve at a terminal: the whole report has more."""
+
+
 _DISPENSABLE = ("cold_start", "peak_rss", "tokens_per_s", "interval95", "macs_per_s", "kernel")
 """Columns that are left out where a table is too wide, in this order."""
 
@@ -95,8 +99,10 @@ class TerminalReport:
                 _print_table(console, table, self.complete)
         for note in notes([detail(item) for item in items]):
             _print_note(console, note)
-        for table in (table for item in items for table in (*curve_listing(item), *operator_listing(item))):
-            _print_table(console, table, self.complete)
+        points = MOST_ROWS if self.complete else _POINTS_AT_TERMINAL
+        for item in items:
+            for table in (*curve_listing(item, points), *operator_listing(item)):
+                _print_table(console, table, self.complete)
         for item in items:
             if parted := differences_words(item.record):
                 console.print(_text(say("report.divergence.of_run", run=item.number, said=parted)))

@@ -120,6 +120,7 @@ def _telling(scenario: Scenario) -> Sequence[str]:
 OF_TEXT: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
     {
         "single-stream": lambda scenario: say("report.scenario.name.single_stream"),
+        "end-to-end": lambda scenario: say("report.scenario.name.end_to_end"),
         "chat": _chat,
         "concurrent": _concurrent,
         "sustained": _sustained_text,

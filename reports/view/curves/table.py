@@ -14,14 +14,14 @@ MOST_ROWS = 40
 """Of more points, so many at equal distances are shown."""
 
 
-def curve_table(record: Record) -> Table | None:
+def curve_table(record: Record, most: int = MOST_ROWS) -> Table | None:
     """``None`` of a scenario without an axis, and where nothing was measured."""
     first = next(iter(record.summary.curves.values()), None)
     if first is None or not first.points:
         return None
     every = record.summary.curves
     curves = {name: one for name, one in every.items() if any(point.value is not None for point in one.points)}
-    shown = shown_points(len(first.points))
+    shown = shown_points(len(first.points), most)
     heads = (
         Column("point", capital(units.clean(str(axis_title(first.axis))))),
         *columns("queries"),
@@ -41,9 +41,9 @@ def curve_table(record: Record) -> Table | None:
     return Table(say("report.curves.caption", axis=axis_title(first.axis)), heads, rows, note)
 
 
-def curve_listing(item: Numbered) -> tuple[Table, ...]:
+def curve_listing(item: Numbered, most: int = MOST_ROWS) -> tuple[Table, ...]:
     """The same for a terminal or a text of several runs, with the run in the caption."""
-    table = None if emulated(item.record) else curve_table(item.record)
+    table = None if emulated(item.record) else curve_table(item.record, most)
     if table is None:
         return ()
     run = say("report.model_on", model=item.model, place=item.place)
@@ -51,7 +51,7 @@ def curve_listing(item: Numbered) -> tuple[Table, ...]:
     return (Table(title, table.columns, table.rows, table.note),)
 
 
-def shown_points(points: int, most: int = MOST_ROWS) -> Sequence[int]:
+def shown_points(points: int, most: int) -> Sequence[int]:
     """The indices of those that a table or a chart has room for."""
     if points <= most:
         return range(points)

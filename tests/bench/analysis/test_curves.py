@@ -241,10 +241,13 @@ def test_points_are_rows_for_scripts() -> None:
 
 
 def test_a_long_curve_is_shown_in_part() -> None:
-    """A day of minutes: forty rows, the first and the last among them, and the note says so."""
+    """A day of minutes: forty rows, sixteen at a terminal, the first and the last among them, and the note says so."""
     run = run_of([[[MS + minute] * 11 for minute in range(1440)]], scenario_of(COUNTED, minutes=1440))
     shown = MarkdownReport().render([run]).decode()
     assert "40 of 1440 points are shown" in shown
     assert "Minute 1 |" in shown
     assert "Minute 1440 |" in shown
     assert len(HtmlReport().render([run])) < 300_000
+    terminal = TerminalReport().at_terminal(120, color=False).render([run]).decode()
+    assert "16 of 1440 points are shown" in terminal
+    assert "Minute 1440 " in terminal

@@ -80,8 +80,11 @@ def machine_shared() -> Iterator[None]:
         with suppress(OSError):
             descriptor = _opened(file)
         if descriptor is not None and not _locked(descriptor, shared=True):
-            code = "machine.held" if any(ORDER in one for one in _holders(file)) else "machine.locked"
-            raise InputError(sentence(code, holder=_holder(file)), sentence(f"{code}.remedy", file=file))
+            if any(ORDER in one for one in _holders(file)):
+                said, remedy = "machine.held", "machine.held.remedy"
+            else:
+                said, remedy = "machine.locked", "machine.locked.remedy"
+            raise InputError(sentence(said, holder=_holder(file)), sentence(remedy, file=file))
         yield
     finally:
         if descriptor is not None:

@@ -81,7 +81,7 @@ def show(findings: Sequence[Found]) -> None:
             text += f"\n[dim]→ {escape(clean(remedy))}[/]"
         mark = f"[{COLORS[one.state]}]{escape(say(f'cli.state.{one.state}'))}[/]"
         table.add_row(mark, escape(clean(str(one.title))), text)
-    console().print(table)
+    console(markup=True).print(table)
 
 
 def machine_findings() -> list[Found]:

@@ -71,11 +71,12 @@ def echo_json(value: Any) -> None:
     click.echo(text if writes_unicode(sys.stdout) else ascii_json(text))
 
 
-def console() -> Any:
-    """A rich console on stdout: coloured at a terminal, plain and as wide as it needs in a pipe."""
+def console(markup: bool = False) -> Any:
+    """A rich console on stdout: coloured at a terminal, plain and as wide as it needs in a pipe. ``markup``: what is in
+    brackets is a style; names that others gave have to be escaped then."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=markup)
 
 
 def fitted(report: "Report") -> "Report":

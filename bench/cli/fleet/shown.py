@@ -134,19 +134,21 @@ def device_for_scripts(one: "Asked", queued: Sequence[str]) -> dict[str, Any]:
             "clock_off_seconds": round(one.clock_off_s, 3),
             "free_bytes": one.facts.free_bytes,
             "cache_bytes": one.facts.cache_bytes,
+            "cache_most_bytes": one.facts.cache_most_bytes,
             "takes_plugins": one.facts.takes_plugins,
         }
 
 
 def print_devices(devices: "Sequence[Asked]", queues: Mapping[str, Sequence[str]]) -> None:
-    """One line a device: what it is and what it does."""
+    """One line a device: what it does and what it is."""
     from rich.table import Table
 
-    names = ("device", "labels", "state", "queue")
+    names = ("device", "state", "queue", "targets", "labels")
     table = Table(*(say(f"cli.column.{name}") for name in names), box=None, pad_edge=False)
     for one in devices:
         labels = " ".join(f"{key}={value}" for key, value in sorted(one.facts.labels.items()) if key not in LONG_LABELS)
-        table.add_row(clean(one.facts.name), clean(labels), _doing(one), str(len(waiting(one, queues))))
+        targets = clean(" ".join(one.facts.usable))
+        table.add_row(clean(one.facts.name), _doing(one), str(len(waiting(one, queues))), targets, clean(labels))
     console().print(table)
 
 
@@ -173,7 +175,7 @@ def _doing(one: "Asked") -> str:
     if running is not None:
         what = " ".join(clean(text) for text in (running.model, running.target, running.scenario) if text)
         time = clock_text(running_seconds(one))
-        parts.append(say("cli.fleet.state.running", what=what or running.order, time=time))
+        parts.append(say("cli.fleet.state.running", what=what or clean(running.order), time=time))
         if running.step:
             parts[-1] = say("cli.fleet.state.step", what=parts[-1], step=clean(str(running.step)))
     if one.state.quarantined:

@@ -59,15 +59,15 @@ def pasted(text: str) -> "Markup":
     return Pasted(soft(text))
 
 
-def soft(text: str) -> "Markup":
-    """``text``, escaped, of which words with hyphens (``--max-seconds``) are not broken at them, and long ones may be
-    broken after an underscore, a slash or an equals sign."""
+def soft(text: str, long: int = LONG) -> "Markup":
+    """``text``, escaped, of which words with hyphens (``--max-seconds``) are not broken at them, and those of more than
+    ``long`` cells may be broken after an underscore, a slash or an equals sign."""
     from markupsafe import Markup, escape
 
     words = []
     for word in text.split(" "):
         shown = escape(word)
-        if width(word) > LONG:
+        if width(word) > long:
             shown = Markup(re.sub(r"([_/=,])(?=[^_/=,])", r"\1<wbr>", str(shown)))
         elif "-" in word:
             shown = Markup('<span class="whole">{}</span>').format(word)

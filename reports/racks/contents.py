@@ -20,12 +20,19 @@ LISTED = 6
 """Runs or devices that a cell of a table names; of more it states the number."""
 
 
+class Placed(Struct, frozen=True):
+    """A run or a gap, and its target, which tells it from others of the same device; empty where it is not known."""
+
+    target: str
+    cell: Cell
+
+
 class RackRow(Struct, frozen=True):
-    """``cells``: of each device of the block, the runs and the gaps that belong there."""
+    """``cells``: of each device of the block, the runs and the gaps that belong there, by target."""
 
     name: str
     notes: tuple[str, ...]
-    cells: tuple[tuple[Cell, ...], ...]
+    cells: tuple[tuple[Placed, ...], ...]
 
 
 class Block(Struct, frozen=True):
@@ -112,7 +119,7 @@ def _abreast(devices: int) -> Iterator[range]:
         yield range(block * devices // blocks, (block + 1) * devices // blocks)
 
 
-def _row(row: Row, devices: Sequence[str]) -> tuple[str, tuple[str, ...], tuple[tuple[Cell, ...], ...]]:
+def _row(row: Row, devices: Sequence[str]) -> tuple[str, tuple[str, ...], tuple[tuple[Placed, ...], ...]]:
     """Its name, notes, and the cells of each device."""
     every = [one for of_one in row.entries.values() for one in of_one]
     cells = {id(one): cell(Numbered(0, one.run)) for one in every}
@@ -123,16 +130,17 @@ def _row(row: Row, devices: Sequence[str]) -> tuple[str, tuple[str, ...], tuple[
     found = []
     for device in devices:
         runs = [_run(one, cells[id(one)], top[one.group], several) for one in row.entries.get(device, ())]
-        found.append((*runs, *(_gap(gap) for gap in row.gaps.get(device, ()))))
+        gaps = [_gap(gap) for gap in row.gaps.get(device, ())]
+        found.append(tuple(sorted((*runs, *gaps), key=lambda one: one.target)))
     anywhere = tuple(_gap_words(gap) for gap in row.gaps.get("", ()))
     return units.clean(row.model), anywhere, tuple(found)
 
 
-def _run(one: Entry, shown: Cell, top: float, several: bool) -> Cell:
+def _run(one: Entry, shown: Cell, top: float, several: bool) -> Placed:
     told = (compared_words(one),) if several and one.group is not None else ()
     bar = shown.weight / top if shown.weight is not None and top > 0 and several else None
     target = units.clean(one.run.record.plan.target.id)
-    return replace(shown, notes=(target, *shown.notes, *told), bar=bar)
+    return Placed(target, replace(shown, notes=(*shown.notes, *told), bar=bar))
 
 
 def compared_words(one: Entry) -> str:
@@ -147,9 +155,9 @@ def compared_words(one: Entry) -> str:
     return say("rack.compared.comparable", device=against)
 
 
-def _gap(gap: Gap) -> Cell:
-    notes = (units.clean(gap.target), units.clean(str(gap.reason)))
-    return Cell(say(f"rack.state.{gap.state}"), notes=tuple(filter(None, notes)))
+def _gap(gap: Gap) -> Placed:
+    notes = filter(None, (units.clean(str(gap.reason)),))
+    return Placed(units.clean(gap.target), Cell(say(f"rack.state.{gap.state}"), notes=tuple(notes)))
 
 
 def _gap_words(gap: Gap) -> str:
@@ -202,7 +210,7 @@ def _missing(rack: Rack) -> Table:
 
 
 def _asked(gap: Gap) -> str:
-    parts = (gap.model, gap.target, gap.scenario) if gap.model else (say("rack.every_run"),)
+    parts = (gap.model or say("rack.every_run"), gap.target, gap.scenario)
     return " · ".join(units.clean(part) for part in parts if part)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from bench.printable import visible
 from bench.racks.rack import Rack
-from bench.reports.racks.contents import Block, Contents, contents
-from bench.reports.view.rows import Cell, Table
+from bench.reports.racks.contents import Block, Contents, Placed, contents
+from bench.reports.view.rows import Table
 from bench.reports.words.markdown import escape, table_row
 from bench.words import say, sentence, units
 
@@ -38,12 +38,14 @@ def _block(block: Block) -> Iterator[str]:
     yield ""
 
 
-def _cell(cell: Cell) -> str:
-    """A doubt first, then the figure, struck, as on the page."""
+def _cell(placed: Placed) -> str:
+    """The target, a doubt, then the figure, struck, as on the page."""
+    cell = placed.cell
     figure = f"~~{escape(cell.value)}~~" if cell.doubt else f"**{escape(cell.value)}**"
     word = "" if cell.value == cell.word else f"{cell.sign} {cell.standing}".strip()
-    doubt = [f"**{escape(cell.doubt)}**"] if cell.doubt else []
-    return "<br>".join([*doubt, figure, *map(escape, filter(None, (word, *cell.notes)))])
+    first = [escape(placed.target)] if placed.target else []
+    first += [f"**{escape(cell.doubt)}**"] if cell.doubt else []
+    return "<br>".join([*first, figure, *map(escape, filter(None, (word, *cell.notes)))])
 
 
 def _table(table: Table) -> Iterator[str]:

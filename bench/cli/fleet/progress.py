@@ -28,10 +28,10 @@ def progress(stream: TextIO) -> Iterator[FleetWatcher]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
+        _of_all(BarColumn)(bar_width=24),
+        _of_all(MofNCompleteColumn)(),
         TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
         console=Console(file=stream),
         refresh_per_second=2,
         transient=True,
@@ -39,12 +39,23 @@ def progress(stream: TextIO) -> Iterator[FleetWatcher]:
         yield Drawn(bar)
 
 
+def _of_all(column: Any) -> Any:
+    """A kind of column that is empty in the rows of devices."""
+    from rich.text import Text
+
+    class OfAll(column):  # type: ignore[misc]
+        def render(self, task: Any) -> Any:
+            return super().render(task) if "of_all" in task.fields else Text()
+
+    return OfAll
+
+
 class Drawn(FleetWatcher):
     """A bar of all runs, and a row for each of the first devices that are at work."""
 
     def __init__(self, bar: Any) -> None:
         self._bar = bar
-        self._all = bar.add_task(say("cli.fleet.runs"), total=None)
+        self._all = bar.add_task(say("cli.fleet.runs"), total=None, of_all=True)
         self._rows: dict[str, Any] = {}
 
     def planned(self, plan: "FleetPlan", done: int) -> None:
@@ -52,22 +63,23 @@ class Drawn(FleetWatcher):
 
     def sent(self, order: "FleetOrder", device: str) -> None:
         if device not in self._rows and len(self._rows) < MOST_ROWS:
-            self._rows[device] = self._bar.add_task("", total=1)
-        self._show(device, f"{order.model} {order.target}")
+            self._rows[device] = self._bar.add_task("", total=None)
         if device in self._rows:
-            self._bar.reset(self._rows[device], total=1)
+            self._bar.reset(self._rows[device], total=None, visible=True)
+        self._show(device, f"{order.model} {order.target}")
 
     def step(self, order: "FleetOrder", device: str, text: Sentence | str) -> None:
         self._show(device, f"{order.model} {order.target}: {text}")
 
     def fetched(self, order: "FleetOrder", device: str, record: Path) -> None:
         self._bar.advance(self._all)
-        self._show(device, "")
+        self._hide(device)
         self._say("cli.fleet.fetched", order, device)
 
     def failed(self, order: "FleetOrder", line: "Line", final: bool) -> None:
         if final:
             self._bar.advance(self._all)
+        self._hide(line.device)
         code = "cli.fleet.refused" if line.kind == "refused" else "cli.fleet.lost"
         self._say(code, order, line.device, reason=clean(str(line.reason)))
 
@@ -89,6 +101,10 @@ class Drawn(FleetWatcher):
     def _show(self, device: str, text: str) -> None:
         if device in self._rows:
             self._bar.update(self._rows[device], description=f"{clean(device)}: {clean(text)}")
+
+    def _hide(self, device: str) -> None:
+        if device in self._rows:
+            self._bar.update(self._rows[device], visible=False)
 
     def _say(self, code: str, order: "FleetOrder", device: str, **more: str) -> None:
         what = " ".join(clean(text) for text in (order.model, order.target, order.scenario))

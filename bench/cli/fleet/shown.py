@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bench.fleet.client.planning import FleetOrder, FleetPlan, LeftOut
     from bench.fleet.client.rack import Asked
     from bench.fleet.client.running import Outcome
+    from bench.fleet.facts import DeviceFacts
     from bench.fleet.ledger import Line
     from bench.record.record import Record
 
@@ -147,9 +148,15 @@ def print_devices(devices: "Sequence[Asked]", queues: Mapping[str, Sequence[str]
     table = Table(*(say(f"cli.column.{name}") for name in names), box=None, pad_edge=False)
     for one in devices:
         labels = " ".join(f"{key}={value}" for key, value in sorted(one.facts.labels.items()) if key not in LONG_LABELS)
-        targets = clean(" ".join(one.facts.usable))
-        table.add_row(clean(one.facts.name), _doing(one), str(len(waiting(one, queues))), targets, clean(labels))
+        queued = str(len(waiting(one, queues)))
+        table.add_row(clean(one.facts.name), _doing(one), queued, clean(" ".join(_offered(one.facts))), clean(labels))
     console().print(table)
+
+
+def _offered(facts: "DeviceFacts") -> list[str]:
+    """The targets that are measured where none is named; the JSON has all that can be used."""
+    found = sorted(facts.targets.items())
+    return [f"{name}:{one.name}" for name, target in found for one in target.devices if one.usable and one.default]
 
 
 LONG_LABELS = ("cpu", "machine")

@@ -250,7 +250,7 @@ class Agent:
             carried.refused = said
             return
         running = carried.running
-        if said.kind == "began":
+        if said.model:
             running = replace(running, model=said.model, target=said.target, scenario=said.scenario)
         carried.running = replace(running, step=said.text if said.kind in ("waits", "step", "turn") else "")
         self._tell(said.kind, carried.id, said.text)

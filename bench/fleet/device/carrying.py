@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from bench.contracts.names import file_model_id, folder_model_id
 from bench.errors import OdbError, RunFailure
 from bench.execution.suite_run import Listener
 from bench.fleet.device.artifacts import FULL
@@ -19,6 +20,7 @@ from bench.fleet.device.steady import HISTORY, drifted
 from bench.fleet.orders import Order
 from bench.parent import end_with_parent
 from bench.plugins import discover
+from bench.reading import is_file, is_folder
 from bench.record.record import RecordedRun
 from bench.record.runner import FleetDevice
 from bench.scripting.measuring import measure
@@ -31,8 +33,8 @@ DRIFTS = "drifts"
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """A line of the child. ``kind``: of an ``Event``; ``refused``: with a code, a reason and a remedy. ``model`` and
-    ``target``: of the run that begins."""
+    """A line of the child. ``kind``: of an ``Event``; ``refused``: with a code, a reason and a remedy. ``model``,
+    ``target`` and ``scenario``: of the run."""
 
     kind: str
     text: Sentence | str = ""
@@ -101,6 +103,7 @@ def main(folder: Path, device: str, yardstick_hours: float, plugins: list[Path])
     order = msgspec.json.decode((folder / ORDER).read_bytes(), type=Order)
     suite = msgspec.json.decode(order.suite, type=Suite)
     os.chdir(folder / FILES)
+    telling.say(of_order(suite))
     try:
         catalog = discover([*plugins, *(Path(name) for name in order.plugins)])
         fleet = FleetDevice(device=device, order=order.id)
@@ -119,6 +122,19 @@ def main(folder: Path, device: str, yardstick_hours: float, plugins: list[Path])
         if error.errno not in FULL:
             raise
         telling.say(Said(kind="refused", code="disk_full", text=error.strerror or str(error)))
+
+
+def of_order(suite: Suite) -> Said:
+    """What the order is of, before anything is read. A suite of more than one run, which no client sends, has no
+    name."""
+    if (len(suite.models), len(suite.targets), len(suite.scenarios)) != (1, 1, 1):
+        return Said(kind="step")
+    source = Path(suite.models[0].source)
+    if is_folder(source):
+        model = folder_model_id(source)
+    else:
+        model = file_model_id(source) if is_file(source) else suite.models[0].source
+    return Said(kind="step", model=model, target=suite.targets[0].id, scenario=suite.scenarios[0].name)
 
 
 def code_of(error: OdbError) -> str:

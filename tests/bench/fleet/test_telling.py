@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from bench.fleet.device.carrying import Said, Telling, TellingYardstick
+from bench.contracts import Scenario
+from bench.fleet.device.carrying import Said, Telling, TellingYardstick, of_order
 from bench.suite.plan import Plan
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 PLAN: Any = Plan(())
 
@@ -53,3 +56,15 @@ def test_a_yardstick_says_what_it_waits_for_and_when_it_is_measured(pipe: tuple[
     ((kind, text),) = said()
     assert "turn" == kind
     assert text.startswith("yardstick")
+
+
+def test_an_order_has_a_name_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of its model's file or folder, or of a built-in."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model" / "llm-1.7b").mkdir(parents=True)
+    (tmp_path / "model" / "net.v2.onnx").touch()
+    for source, model in (("tiny", "tiny"), ("model/net.v2.onnx", "net.v2"), ("model/llm-1.7b", "llm-1.7b")):
+        suite = Suite(models=(ModelAsk(source),), targets=(TargetAsk("t:d"),), scenarios=(Scenario("offline"),))
+        said = of_order(suite)
+        assert (model, "t:d", "offline") == (said.model, said.target, said.scenario)
+    assert "" == of_order(Suite()).model

@@ -8,6 +8,7 @@ import pytest
 from bench.fleet.results import read_rack
 from bench.racks.matrix import rack_of
 from bench.racks.rack import Gap, Rack
+from bench.reports.racks.contents import contents
 from bench.reports.racks.html import HtmlRack
 from bench.reports.racks.json import JsonRack
 from bench.reports.racks.markdown import MarkdownRack
@@ -70,3 +71,20 @@ def test_many_devices_stand_in_blocks_and_hostile_names_are_text() -> None:
     assert "<script>" not in page
     assert "<img" not in page + text
     assert "<b>net" not in page + text
+
+
+def test_targets_of_a_device_stand_in_the_same_order_as_those_of_others() -> None:
+    """Runs and gaps alike, each under the name of its target; what no device has of a target is named with it."""
+    runs = [measured("a", "net", "ort:cpu", 1_000_000), measured("b", "net", "chip:npu", 2_000_000)]
+    gaps = [
+        Gap(state="waiting", device="a", model="net", target="chip:npu", scenario="single-stream"),
+        Gap(state="left_out", device="b", target="openvino:CPU", reason="not there"),
+    ]
+    rack = rack_of(runs, gaps)
+    assert [("chip:npu", "ort:cpu"), ("chip:npu",)] == [
+        tuple(one.target for one in cell) for cell in contents(rack).sections[0].blocks[0].rows[0].cells
+    ]
+    page, text = HtmlRack().render(rack).decode(), MarkdownRack().render(rack).decode()
+    assert page.index("chip:npu") < page.index("not finished") < page.index("ort:cpu")
+    for shown in (page, text):
+        assert "every run · openvino:CPU" in shown.replace("\\", "")

@@ -33,7 +33,7 @@ def rack_of(
     runs = [*runs]
     devices = sorted({run.record.device for run in runs} | {gap.device for gap in gaps if gap.device})
     found: dict[tuple[str, str], list[RecordedRun]] = {}
-    for run in sorted(runs, key=lambda one: (one.record.device, one.record.created_utc, one.record.record_id)):
+    for run in sorted(runs, key=_placed):
         found.setdefault(_row_of(run.record, ordered or {}), []).append(run)
     rows = {key: _row(key, members) for key, members in found.items()}
     for gap in gaps:
@@ -43,6 +43,12 @@ def rack_of(
             beside = (*row.gaps.get(gap.device, ()), gap)
             rows[key] = replace(row, gaps={**row.gaps, gap.device: beside})
     return Rack(devices=tuple(devices), rows=tuple(rows[key] for key in sorted(rows)), gaps=tuple(gaps))
+
+
+def _placed(run: RecordedRun) -> tuple[str, ...]:
+    """By what runs are sorted: the first of a row is that of its first device and target."""
+    record = run.record
+    return record.device, record.plan.target.id, record.created_utc, record.record_id
 
 
 def _row_of(record: Record, ordered: Mapping[str, Ordered]) -> tuple[str, str]:
@@ -73,11 +79,14 @@ def _grouped(runs: Sequence[RecordedRun]) -> Iterator[Entry]:
             firsts.append(record)
         number = len(firsts) - 1 if place is None else place
         answer = (answers[0] if answers else None) if place is None else answers[place]
-        yield _entry(run, number + 1, firsts[0 if place is None else place].device if answer else "", answer)
+        yield _entry(run, number + 1, firsts[0 if place is None else place], answer)
 
 
-def _entry(run: RecordedRun, group: int, against: str, answer: Comparability | None) -> Entry:
+def _entry(run: RecordedRun, group: int, first: Record, answer: Comparability | None) -> Entry:
     if answer is None:
         return Entry(run=run, group=group)
     reasons = tuple(one for one in answer.reasons if one.invalidates or not answer.refused)
-    return Entry(run=run, group=group, against=against, answer=answer.answer, reasons=reasons)
+    target = first.plan.target.id
+    return Entry(
+        run=run, group=group, against=first.device, against_target=target, answer=answer.answer, reasons=reasons
+    )

@@ -36,12 +36,14 @@ class Gap(Struct, frozen=True, kw_only=True):
 
 class Entry(Struct, frozen=True, kw_only=True):
     """A run of a cell. ``group``: which runs of its row it may be compared with, numbered from 1; ``None`` where it has
-    no times of a device. ``against``: the device of the run that ``answer`` and ``reasons`` are of; empty for the first
-    of the row. Of a group's first run that is the first of the row, with why the two may not be compared."""
+    no times of a device. ``against``, ``against_target``: device and target of the run that ``answer`` and ``reasons``
+    are of; empty for the first of the row. Of a group's first run that is the first of the row, with why the two may
+    not be compared."""
 
     run: RecordedRun
     group: int | None = None
     against: str = ""
+    against_target: str = ""
     answer: Answer | None = None
     reasons: tuple[Reason, ...] = ()
 

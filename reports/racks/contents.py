@@ -1,7 +1,7 @@
 """What a page of a rack shows, as matrices and tables in the language that is spoken."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -127,27 +127,29 @@ def _row(row: Row, devices: Sequence[str]) -> tuple[str, tuple[str, ...], tuple[
     for one in every:
         top[one.group] = max(top.get(one.group, 0.0), cells[id(one)].weight or 0.0)
     several = sum(one.group is not None for one in every) > 1
+    with_target = {device for device, of_one in row.entries.items() if len(of_one) > 1}
     found = []
     for device in devices:
-        runs = [_run(one, cells[id(one)], top[one.group], several) for one in row.entries.get(device, ())]
+        runs = [_run(one, cells[id(one)], top[one.group], several, with_target) for one in row.entries.get(device, ())]
         gaps = [_gap(gap) for gap in row.gaps.get(device, ())]
         found.append(tuple(sorted((*runs, *gaps), key=lambda one: one.target)))
     anywhere = tuple(_gap_words(gap) for gap in row.gaps.get("", ()))
     return units.clean(row.model), anywhere, tuple(found)
 
 
-def _run(one: Entry, shown: Cell, top: float, several: bool) -> Placed:
-    told = (compared_words(one),) if several and one.group is not None else ()
+def _run(one: Entry, shown: Cell, top: float, several: bool, with_target: Collection[str]) -> Placed:
+    told = (compared_words(one, one.against in with_target),) if several and one.group is not None else ()
     bar = shown.weight / top if shown.weight is not None and top > 0 and several else None
     target = units.clean(one.run.record.plan.target.id)
     return Placed(target, replace(shown, notes=(*shown.notes, *told), bar=bar))
 
 
-def compared_words(one: Entry) -> str:
-    """``comparable with board-1, 2 caveats``."""
+def compared_words(one: Entry, with_target: bool = False) -> str:
+    """``comparable with board-1, 2 caveats``. ``with_target``: the device has several runs, and its target tells which
+    is meant."""
     if one.answer is None:
         return say("rack.compared.first")
-    against = units.clean(one.against)
+    against = _against(one) if with_target else units.clean(one.against)
     if one.answer == "not_comparable":
         return say("rack.compared.not_comparable", device=against, reason=units.clause(one.reasons[0].sentence))
     if one.reasons:
@@ -230,13 +232,13 @@ def _comparable(rack: Rack) -> Table:
             for one in of_one:
                 if one.answer is not None:
                     why = tuple(units.clean(str(reason.sentence)) for reason in one.reasons)
-                    key = (row.model, row.scenario, one.against, one.answer, why)
+                    key = (row.model, row.scenario, _against(one), one.answer, why)
                     found.setdefault(key, []).append(_place(one.run.record))
     rows = tuple(
         (
             Cell(units.clean(model), notes=(units.clean(scenario),)),
             Cell(_several(places, "rack.devices_more")),
-            Cell(units.clean(against)),
+            Cell(against),
             Cell(say(f"rack.answer.{answer}")),
             Cell("" if why else units.MISSING, notes=why),
         )
@@ -247,8 +249,16 @@ def _comparable(rack: Rack) -> Table:
 
 
 def _place(record: Record) -> str:
+    return _place_words(record.device, record.plan.target.id)
+
+
+def _against(one: Entry) -> str:
+    return _place_words(one.against, one.against_target)
+
+
+def _place_words(device: str, target: str) -> str:
     """``board-1 (qnn:htp)``."""
-    return say("rack.place", device=units.clean(record.device) or say("rack.no_device"), target=record.plan.target.id)
+    return say("rack.place", device=units.clean(device) or say("rack.no_device"), target=units.clean(target))
 
 
 def _named(rack: Rack) -> Iterator[tuple[str, Record]]:

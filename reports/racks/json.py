@@ -52,6 +52,7 @@ def _entry(one: Entry) -> dict[str, Any]:
         "interval95": interval(record, metric) if record.status == "ok" else None,
         "group": one.group,
         "compared_with": one.against or None,
+        "compared_with_target": one.against_target or None,
         "answer": one.answer,
         "reasons": [{"code": reason.code, "invalidates": reason.invalidates} for reason in one.reasons],
     }

@@ -88,3 +88,14 @@ def test_targets_of_a_device_stand_in_the_same_order_as_those_of_others() -> Non
     assert page.index("chip:npu") < page.index("not finished") < page.index("ort:cpu")
     for shown in (page, text):
         assert "every run · openvino:CPU" in shown.replace("\\", "")
+
+
+def test_what_a_run_is_compared_with_is_named_with_its_target_where_the_device_has_several() -> None:
+    """The first of the row is the first that its page shows."""
+    runs = [measured("a", "net", target, 1_000_000) for target in ("ort:cpu", "chip:npu")]
+    rack = rack_of([*runs, measured("b", "net", "ort:cpu", 2_000_000)])
+    page = re.sub(r"</?span[^>]*>", "", HtmlRack().render(rack).decode())
+    assert page.index("first of the row") < page.index("ort:cpu")
+    assert 2 == page.count("comparable with a (chip:npu)")
+    ours = [run for run in json.loads(JsonRack().render(rack))["rows"][0]["runs"] if run["device"] == "b"]
+    assert [("a", "chip:npu")] == [(run["compared_with"], run["compared_with_target"]) for run in ours]

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from time import monotonic_ns
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -48,6 +48,28 @@ from bench.words import Sentence, sentence
 Steps = list[tuple[Gathering, Callable[[], None]]]
 """For each side the step that takes in what came of the work."""
 SIDES: tuple[Literal["base", "new"], ...] = ("base", "new")
+
+
+class Pair(Struct, frozen=True):
+    """What one pair of processes measured, the base's first. ``busy``: fraction of the machine that others used.
+    ``wall_ns``: from the first start to the last exit."""
+
+    sides: tuple[Measured, Measured]
+    busy: float | None
+    wall_ns: int
+
+
+class KeptPairs(Protocol):
+    """Pairs that outlive the process: so many that another one measured are taken, and not measured again. A pair is
+    the unit of replication, so it does not matter that others were measured at another time."""
+
+    def __len__(self) -> int: ...
+
+    def taken(self, index: int, folders: tuple[Path, Path]) -> Pair:
+        """An earlier one, its samples in ``folders``."""
+        ...
+
+    def keep(self, pair: Pair) -> None: ...
 
 
 class Identity(Struct, frozen=True):
@@ -91,6 +113,7 @@ def run_in_alternation(
     in_full: bool = False,
     until: Until | None = None,
     compared: bool = True,
+    pairs: KeptPairs | None = None,
 ) -> tuple[RecordedRun, RecordedRun]:
     """Measure the one run of each suite; records are written under ``out`` (base's, new's).
 
@@ -98,6 +121,7 @@ def run_in_alternation(
     it would be alone, by as many and as long repeats, for its own figures; the base is its yardstick, and no more.
     ``until``: pairs are measured until the leading metric is decided, within its bounds. ``compared``: by the rules for
     records, which refuse inputs of another shape; otherwise the caller has a rule of its own.
+    ``pairs``: those that were measured before.
 
     Raises ``InputError`` where a suite does not plan exactly one run, or the base's artifact is not the ``expected``
     one, or where the two are prepared and could not be compared. ``Ctrl-C`` writes what there is and is raised again.
@@ -112,7 +136,7 @@ def run_in_alternation(
                 SIDES, (base, new), plan_pair(base, new, machine, base_python, in_full, until), strict=True
             )
         ]
-        _gather(sides, expected, listener, (of_base, of_new), until, compared)
+        _gather(sides, expected, listener, (of_base, of_new), until, compared, pairs)
         recorded = []
         if not sides[1].has_ended():  # it needs more repeats, and there is no base any more to take turns with
             _wait_no_longer(sides[1], sides[0])
@@ -190,8 +214,9 @@ def _gather(
     kept: tuple[Unfinished, Unfinished],
     until: Until | None,
     compared: bool,
+    pairs: KeptPairs | None,
 ) -> None:
-    began_ns, known = monotonic_ns(), None
+    began_ns, known, earlier = monotonic_ns(), None, 0 if pairs is None else len(pairs)
     for gathering, other in zip(sides, reversed(sides), strict=True):
         if not gathering.prepare():
             _wait_no_longer(other, gathering)
@@ -201,19 +226,18 @@ def _gather(
             expected.check(prepared.artifact)
     if compared:
         _refuse_incomparable(sides)
-    first_ns = monotonic_ns()
+    took_ns: list[int] = []
     for index in count():
         listener.pair()
         title = _title(index, sides[1].run, known)
         listener.step(title)
-        for work in (partial(_pair, sides, index, title), partial(_keep, sides, kept)):
+        for work in (partial(_pair, sides, index, title, pairs, took_ns), partial(_keep, sides, kept)):
             done = [gathering.attempt(step) for gathering, step in _or_failure(sides, work)]
             if not all(done):
                 return
         if until is not None:
-            now_ns = monotonic_ns()
-            next_ns = (now_ns - first_ns) / (index + 1)
-            known = _look(sides, until, now_ns - began_ns + next_ns)
+            next_ns = 0 if index + 1 < earlier else sum(took_ns) / len(took_ns)
+            known = _look(sides, until, monotonic_ns() - began_ns + next_ns if next_ns else 0)
             until = known.until
         if sides[1].has_ended():
             return
@@ -277,15 +301,27 @@ def _keep(sides: list[Gathering], kept: tuple[Unfinished, Unfinished]) -> Steps:
     return []
 
 
-def _pair(sides: list[Gathering], index: int, title: Sentence) -> Steps:
-    """Measure one pair; for each side the step that takes in what came of it."""
-    turnstile = Turnstile(index % 2)
+def _pair(sides: list[Gathering], index: int, title: Sentence, pairs: KeptPairs | None, took_ns: list[int]) -> Steps:
+    """Measure one pair, or take one that was; for each side the step that takes in what came of it."""
+    if pairs is not None and index < len(pairs):
+        pair = pairs.taken(index, (sides[0].folder(), sides[1].folder()))
+        took_ns.append(pair.wall_ns)
+        each_ns = pair.wall_ns // len(sides)
+        return [
+            (one, partial(one.keep, found, None, pair.busy, each_ns))
+            for one, found in zip(sides, pair.sides, strict=True)
+        ]
+    turnstile, began_ns = Turnstile(index % 2), monotonic_ns()
     jobs = [(gathering.measure_job(in_turns=True), gathering.folder()) for gathering in sides]
     deadline_s = 2 * sum(gathering.deadline_s() for gathering in sides)
     before = HostLoad.now()
     results = run_in_turns(jobs, deadline_s, turnstile, [gathering.said_of(title) for gathering in sides])
     used = sum(r.answer.cpu_seconds for r in results if not isinstance(r.answer, Failed))
     busy = HostLoad.now().busy_share_of_others(before, used)
+    took_ns.append(monotonic_ns() - began_ns)
+    base, new = (result.answer for result in results)
+    if pairs is not None and not isinstance(base, Failed) and not isinstance(new, Failed):
+        pairs.keep(Pair((base, new), busy, took_ns[-1]))
 
     def step(gathering: Gathering, result: Result[Measured]) -> Callable[[], None]:
         return lambda: gathering.keep(gathering.settled(result), None, busy, result.wall_ns // len(sides))

@@ -1,7 +1,7 @@
 """``fleet.jsonl``: what became of every order of a fleet's run, one line for each thing that happened.
 
 Lines are only added, so that what a killed client knew is known to the next: which orders are done, and which device
-has begun which. Lines that a killed client wrote in part are left out as they are read.
+has begun which. Lines that are not whole, as of a killed client or a bad disk, are left out as they are read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.reading import NOT_DECODED, is_file
+from bench.reading import is_file
+from bench.store.lines import line_of, lines_in
 from bench.words import Sentence, sentence
 
 LEDGER = "fleet.jsonl"
@@ -100,7 +101,7 @@ class Ledger:
             self._told.add(line)
         stamped = msgspec.structs.replace(line, utc=datetime.now(UTC).isoformat(timespec="milliseconds"))
         try:
-            self._file.write(msgspec.json.encode(stamped) + b"\n")
+            self._file.write(line_of(stamped))
             self._file.flush()
         except OSError as error:
             raise InputError(
@@ -129,17 +130,22 @@ def _take(standings: dict[str, Standing], line: Line) -> None:
 def read_ledger(path: Path) -> Iterator[Line]:
     """The lines of a ledger, oldest first; none where there is no file. Raises ``InputError`` where it cannot be
     read."""
-    if not is_file(path):
-        return
+    return (line for _, line in _lines(path) if isinstance(line, Line))
+
+
+def damaged_lines(path: Path) -> Iterator[Sentence]:
+    """What is left out of a ledger as it is read, and why. Raises ``InputError`` where it cannot be read."""
+    for number, line in _lines(path):
+        if isinstance(line, Sentence):
+            yield sentence("fleet.line_left_out", file=path.name, line=number, why=line)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Line | Sentence]]:
     try:
-        with path.open("rb") as file:
-            for text in file:
-                try:
-                    yield msgspec.json.decode(text, type=Line)
-                except NOT_DECODED:
-                    continue
+        data = path.read_bytes() if is_file(path) else b""
     except OSError as error:
         raise InputError(sentence("reading.cannot_be_read", said=str(path), value=error.strerror or error)) from None
+    return lines_in(data, msgspec.json.Decoder(Line))
 
 
 def _ends_a_line(path: Path) -> bool:

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.reading import NOT_DECODED, exists, read_bytes
+from bench.reading import exists, read_bytes
+from bench.store.lines import line_of, lines_in
 from bench.words import Sentence, sentence
 
 DECISIONS = "decisions.jsonl"
@@ -35,13 +36,11 @@ def read_decisions(folder: Path) -> tuple[list[Decision], list[Sentence]]:
     if not exists(path):
         return [], []
     found, wrong = [], []
-    for number, line in enumerate(read_bytes(path).split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            found.append(msgspec.json.decode(line, type=Decision))
-        except NOT_DECODED as error:
-            wrong.append(sentence("history.no_decision", file=DECISIONS, line=number, reason=str(error)[:200]))
+    for number, line in lines_in(read_bytes(path), msgspec.json.Decoder(Decision)):
+        if isinstance(line, Sentence):
+            wrong.append(sentence("history.no_decision", file=DECISIONS, line=number, reason=line))
+        else:
+            found.append(line)
     return found, wrong
 
 
@@ -49,7 +48,7 @@ def append_decision(folder: Path, decision: Decision) -> None:
     """Add one line, in a single write, to the disk itself. Raises ``InputError`` where it cannot be written, or not as
     a whole; then it is no decision."""
     path = folder / DECISIONS
-    line = msgspec.json.encode(decision) + b"\n"
+    line = line_of(decision)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
         try:

@@ -25,6 +25,7 @@ def command(
     out: Path, format_: str | None, output: Path | None, as_json: bool, force: bool, plugins: tuple[Path, ...]
 ) -> int:
     """``odb fleet report``."""
+    from bench.cli.fleet.shown import tell_damaged
     from bench.fleet.results import read_rack
     from bench.plugins import discover, load
     from bench.store.records import write_atomically
@@ -33,6 +34,7 @@ def command(
     suffixes = {ref.name: load(ref).suffix for ref in catalog.of("racks")}
     name = chosen_format(format_, as_json, file, suffixes)
     writer = load(catalog.find("racks", "md" if name == "terminal" else name))
+    tell_damaged(out)
     data = writer.render(read_rack(out))
     if file is None:
         sys.stdout.buffer.write(data)

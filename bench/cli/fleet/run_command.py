@@ -54,6 +54,7 @@ def command(
     as_json: bool,
 ) -> int:
     """``odb fleet run``."""
+    from bench.cli.fleet.shown import tell_damaged
     from bench.errors import InputError
     from bench.fleet.client.asking import asked_of
     from bench.fleet.client.patience import Patience
@@ -78,6 +79,7 @@ def command(
         return show_plan(asked, address, party, as_json)
     folder = prepare_folder(out)
     with reserved(folder / LEDGER):
+        tell_damaged(folder)
         try:
             outcome = measure(asked, address, party, folder, Patience(grace_s=grace))
         except KeyboardInterrupt:

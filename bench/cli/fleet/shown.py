@@ -1,6 +1,7 @@
 """Plans, outcomes and devices of a fleet, as people and scripts read them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from bench.record.record import Record
 
 MOST_NAMES = 3
+
+
+def tell_damaged(out: Path) -> None:
+    """Name on stderr the lines of the ledger in ``out`` that do not count."""
+    from bench.fleet.ledger import LEDGER, damaged_lines
+
+    for told in damaged_lines(out / LEDGER):
+        click.echo(f"odb: {clean(str(told))}", err=True)
 
 
 def print_plan(plan: "FleetPlan", devices: "Sequence[Asked]", as_json: bool) -> None:

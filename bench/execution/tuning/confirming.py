@@ -1,5 +1,6 @@
 """The best setting against the default, in fresh processes that the search has not seen."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,13 +8,14 @@ from msgspec.structs import replace
 
 from bench.comparison.comparison import compare_all
 from bench.comparison.observe import observe
-from bench.execution.interleaved import run_in_alternation
+from bench.execution.interleaved import KeptPairs, run_in_alternation
 from bench.execution.suite_run import Listener, run_suite
 from bench.execution.tuning.batches import batch_of, change_per_sample, options_of, with_batch
 from bench.execution.tuning.question import Asked
 from bench.record.evidence import Until
 from bench.record.record import RecordedRun
-from bench.store.records import prepare_folder
+from bench.scratch import sweep
+from bench.store.records import UNFINISHED, prepare_folder, record_folders
 from bench.suite.presets import MOST_PAIRS, PRESETS
 from bench.suite.suite import Suite
 from bench.tuning.result import Confirmation
@@ -33,12 +35,20 @@ def with_setting(suite: Suite, setting: Setting, shapes: Mapping[str, tuple[int,
 
 
 def confirm(
-    asked: Asked, both: tuple[Suite, Suite], batch: int, metric: str, out: Path, left_ns: int, listener: Listener
+    asked: Asked,
+    both: tuple[Suite, Suite],
+    batch: int,
+    metric: str,
+    out: Path,
+    left_ns: int,
+    listener: Listener,
+    pairs: KeptPairs,
 ) -> Confirmation:
     """By the test of ``odb run --against``: pairs of processes in turns, until the metric is decided or the time is
     used up. Energy is compared by runs that are measured in rounds. ``both``: without the setting and with it;
-    ``batch``: samples of a query with it."""
-    folders = prepare_folder(out / FOLDERS[0]), prepare_folder(out / FOLDERS[1])
+    ``batch``: samples of a query with it. ``pairs``: those that a confirmation measured which was killed; the records
+    that it may have left are removed."""
+    folders = _emptied(out / FOLDERS[0]), _emptied(out / FOLDERS[1])
     if asked.goal == "energy":
         runs = _in_rounds(asked, both, folders, listener)
     else:
@@ -56,6 +66,7 @@ def confirm(
             listener=listener,
             until=until,
             compared=batch == 1,
+            pairs=pairs,
         )
     base, new = (observe(run) for run in runs)
     if batch == 1:
@@ -65,9 +76,19 @@ def confirm(
         change = change_per_sample(base, new, batch, asked.tolerance)
     names = tuple(f"{folder}/{run.record.record_id}" for folder, run in zip(FOLDERS, runs, strict=True))
     failure = next((run.record.failure for run in runs if run.record.failure is not None), None)
-    pairs = min(len(run.record.repeats) for run in runs)
+    count = min(len(run.record.repeats) for run in runs)
     reason = "" if failure is None else failure.sentence
-    return Confirmation(change=change, pairs=pairs, records=(names[0], names[1]), reason=reason)
+    return Confirmation(change=change, pairs=count, records=(names[0], names[1]), reason=reason)
+
+
+def _emptied(folder: Path) -> Path:
+    """``folder``, made if it is not there, without what a killed confirmation left: a whole record of one side, and
+    what there was of both."""
+    prepare_folder(folder)
+    sweep(UNFINISHED, folder)
+    for place in record_folders(folder):
+        shutil.rmtree(place)
+    return folder
 
 
 def _in_rounds(

@@ -1,7 +1,8 @@
 """What a search has done, in a file that outlives its process: a line for each measurement, check and decision.
 
 A search that begins with the lines of an earlier one takes them in their order instead of doing the same again. What
-depends on the time or on the machine is kept too, so that it takes the same way.
+depends on the time or on the machine is kept too, so that it takes the same way. Every line has its checksum
+(``bench.store.lines``): a last line that is not whole is cut off, and any other damage is refused.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from bench import __version__
 from bench.errors import InputError, OdbError
@@ -24,10 +25,11 @@ from bench.execution.tuning.opening import Opened
 from bench.execution.tuning.question import Asked
 from bench.execution.twins import named_twin
 from bench.passes.evidence import known
-from bench.reading import NOT_DECODED, exists, read_bytes
+from bench.reading import exists, read_bytes
 from bench.record.record import Failure
+from bench.store.lines import line_of, lines_in
 from bench.tuning.result import Confirmation
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 JOURNAL = "journal.jsonl"
 MOST_BYTES = 256_000_000
@@ -81,21 +83,48 @@ class CheckLine(Line, frozen=True, kw_only=True, tag="check"):
     answered: Answered
 
 
+class SideLine(Struct, frozen=True):
+    """One process of a pair. ``answer``: what its worker answered; ``samples``: the file of its samples,
+    deflated."""
+
+    answer: Raw
+    samples: bytes
+
+
+class PairLine(Line, frozen=True, kw_only=True, tag="pair"):
+    """A pair of the confirmation. ``busy``: fraction of the machine that others used; ``wall_ns``: of both."""
+
+    base: SideLine
+    new: SideLine
+    busy: float | None
+    wall_ns: int
+
+
 class ConfirmationLine(Line, frozen=True, kw_only=True, tag="confirmation"):
     confirmation: Confirmation
 
 
-AnyLine = Question | Number | HeatLine | CheckLine | ConfirmationLine
+AnyLine = Question | Number | HeatLine | CheckLine | PairLine | ConfirmationLine
 L = TypeVar("L", Question, Number, HeatLine, CheckLine, ConfirmationLine)
 
 
 class Journal:
     """``path``: the file; made with the first line. ``earlier``: what an earlier search left, in order; it
-    measured in so many ``processes``."""
+    measured in so many ``processes``. ``cut``: the line that was not whole, and does not count."""
 
-    def __init__(self, path: Path, earlier: tuple[AnyLine, ...] = (), whole_bytes: int = 0) -> None:
-        self._path, self._earlier, self._whole_bytes = path, deque(earlier), whole_bytes
-        self.processes = sum(len(line.outcomes) for line in earlier if isinstance(line, HeatLine))
+    def __init__(
+        self, path: Path, earlier: tuple[AnyLine, ...] = (), whole_bytes: int = 0, cut: int | None = None
+    ) -> None:
+        self._path, self._earlier, self._whole_bytes, self._cut = path, deque(earlier), whole_bytes, cut
+        heats = sum(len(line.outcomes) for line in earlier if isinstance(line, HeatLine))
+        self.processes = heats + 2 * sum(isinstance(line, PairLine) for line in earlier)
+
+    def told(self) -> Iterator[Sentence]:
+        """What of an earlier search is not done again, and what is lost."""
+        if self.processes:
+            yield sentence("tune.goes_on", processes=self.processes)
+        if self._cut is not None:
+            yield sentence("tune.journal_cut", file=self._path.name, line=self._cut)
 
     def line(self, kind: type[L], about: str, make: Callable[[], L]) -> L:
         """The next line, if an earlier search did this; otherwise what ``make`` does, kept before it is returned.
@@ -108,6 +137,18 @@ class Journal:
         made = make()
         self._append(made)
         return made
+
+    def pairs(self, about: str) -> tuple[PairLine, ...]:
+        """Those that an earlier search measured next, to confirm the setting that they are ``about``."""
+        found = []
+        while self._earlier and isinstance(line := self._earlier[0], PairLine) and line.about == about:
+            self._earlier.popleft()
+            found.append(line)
+        return tuple(found)
+
+    def add_pair(self, line: PairLine) -> None:
+        """Keep one more."""
+        self._append(line)
 
     def number(self, name: str, value: int) -> int:
         """``value``, which depends on the time or the machine; or what it was in the earlier search."""
@@ -138,7 +179,7 @@ class Journal:
             raise
 
     def _append(self, line: AnyLine) -> None:
-        data = msgspec.json.encode(line) + b"\n"
+        data = line_of(line)
         try:
             with self._path.open("r+b" if self._whole_bytes else "wb") as file:
                 file.seek(self._whole_bytes)
@@ -154,17 +195,24 @@ class Journal:
 
 def journal_in(folder: Path) -> Journal:
     """With the lines that an earlier search left in ``folder``; a last one that is not whole does not count. Raises
-    ``InputError`` for a file that is not a journal."""
+    ``InputError`` for a file that is not a journal, and for one that is damaged before its last line."""
     path = folder / JOURNAL
     if not exists(path):
         return Journal(path)
     data = read_bytes(path, MOST_BYTES)
-    whole = data[: data.rfind(b"\n") + 1]
-    try:
-        lines = tuple(msgspec.json.decode(line, type=AnyLine) for line in whole.splitlines())
-    except NOT_DECODED:
-        raise Journal(path).unfit() from None
-    return Journal(path, lines, len(whole))
+    ended = data[: data.rfind(b"\n") + 1]
+    found = [*lines_in(ended, msgspec.json.Decoder(AnyLine))]
+    cut = len(found) + 1 if len(ended) < len(data) else None
+    if len(found) > 1 and isinstance(found[-1][1], Sentence):
+        cut, _ = found.pop()
+        ended = ended[: ended.rstrip(b"\n").rfind(b"\n") + 1]
+    lines: list[AnyLine] = []
+    for number, one in found:
+        if isinstance(one, Sentence):
+            wrong = sentence("tune.journal_damaged", file=path, line=number, why=one)
+            raise InputError(wrong, sentence("tune.exists.remedy"))
+        lines.append(one)
+    return Journal(path, tuple(lines), len(ended), cut)
 
 
 def facts_of(asked: Asked, opened: Opened) -> dict[str, str]:

@@ -19,6 +19,7 @@ from bench.execution.tuning.heats import Process, log_of, measure
 from bench.execution.tuning.journal import CheckLine, ConfirmationLine, HeatLine, Journal, Outcome, facts_of, journal_in
 from bench.execution.tuning.ledger import Ledger
 from bench.execution.tuning.opening import Opened, failed, opened
+from bench.execution.tuning.pairs import JournalPairs
 from bench.execution.tuning.question import Asked, demand_figure, elsewhere
 from bench.execution.workbench import Bench
 from bench.measure.repeat import MeasureJob
@@ -69,8 +70,8 @@ class Tuner:
     def run(self) -> Tuning:
         """Raises ``OdbError`` where nothing can be tuned; ``KeyboardInterrupt`` with what was measured kept."""
         self._journal.begin(facts_of(self._asked, self._opened))
-        if self._journal.processes:
-            self._listener.told(sentence("tune.goes_on", processes=self._journal.processes))
+        for told in self._journal.told():
+            self._listener.told(told)
         self._prepare_ns = self._journal.number("prepare_ns", self._budget.used_ns)
         reserve = self._begin()
         self._halve(reserve)
@@ -307,12 +308,12 @@ class Tuner:
 
     def _confirm(self) -> End:
         self._listener.told(sentence("tune.confirming", setting=text_of(self._best)))
-        suite, left_ns = self._opened.bench.suite, self._budget.left_ns
+        suite, pairs = self._opened.bench.suite, JournalPairs(self._journal, text_of(self._best), self._budget)
         both = suite, with_setting(suite, self._best, self._opened.artifact.shapes)
         batch, metric = batch_of(self._best), self._measure.metric
 
         def now() -> ConfirmationLine:
-            found = confirm(self._asked, both, batch, metric, self._out, left_ns, self._listener)
+            found = confirm(self._asked, both, batch, metric, self._out, self._budget.left_ns, self._listener, pairs)
             return ConfirmationLine(about=text_of(self._best), used_ns=self._budget.used_ns, confirmation=found)
 
         line = self._journal.line(ConfirmationLine, text_of(self._best), now)

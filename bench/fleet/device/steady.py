@@ -24,6 +24,7 @@ from bench.plugins import Catalog
 from bench.record.record import RecordedRun
 from bench.record.runner import FleetDevice
 from bench.scripting.measuring import measure
+from bench.store.lines import line_of, lines_in
 from bench.suite.plan import choose_models, default_models
 from bench.suite.suite import Suite
 from bench.words import Sentence, sentence
@@ -97,13 +98,12 @@ def levels_of(sessions: Sequence[Session], last: Session) -> list[float]:
 
 
 def read_history(file: Path) -> list[Session]:
-    """The sessions of a device; none where there is no file. A line that was written in part is left out."""
-    found = []
-    with suppress(OSError):
-        for line in file.read_bytes().splitlines():
-            with suppress(msgspec.MsgspecError):
-                found.append(msgspec.json.decode(line, type=Session))
-    return found
+    """The sessions of a device; none where there is no file. A line that is not whole is left out."""
+    try:
+        lines = lines_in(file.read_bytes(), msgspec.json.Decoder(Session))
+    except OSError:
+        return []
+    return [session for _, session in lines if isinstance(session, Session)]
 
 
 def drifted(
@@ -129,7 +129,7 @@ def drifted(
         for run in measure(own, catalog, folder / RECORDS, listener=listener, fleet=fleet)[:1] if models else ():
             session = session_of(run, session)
     with suppress(OSError), history.open("ab") as file:
-        file.write(msgspec.json.encode(session) + b"\n")
+        file.write(line_of(session))
     found = drift(levels_of([*sessions, session], session))
     if found is None or session.level is None:
         return None

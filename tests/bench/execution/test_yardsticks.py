@@ -2,6 +2,7 @@
 
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -164,11 +165,11 @@ def test_a_run_whose_yardstick_fails_is_measured_alone(
     no record of fewer repeats is there beside it."""
     (tmp_path / "picky.py").write_text(PICKY)
 
-    def pair(sides: list[Gathering], index: int) -> Steps:
+    def pair(sides: list[Gathering], index: int, *others: Any) -> Steps:
         def fail() -> None:
             raise RunFailure("runtime_error", "crashed", "", "steady")
 
-        (base, _), new = _pair(sides, index)
+        (base, _), new = _pair(sides, index, *others)
         return [(base, fail), new]
 
     if when == "while":

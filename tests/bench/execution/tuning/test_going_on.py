@@ -96,10 +96,35 @@ def test_the_half_line_of_a_killed_process_does_not_count(machine: Machine, tmp_
     last = max(index for index, line in enumerate(lines) if b'"heat"' in line)
     file.write_bytes(b"".join(lines[:last]) + lines[last][:20])
     before = len(machine.heats)
+    machine.told.clear()
     again = tuner_on(machine, tmp_path, going_on=True).run()
     assert 1 == len(machine.heats) - before
+    assert ("tune.journal_cut", last + 1) == (machine.told[1].code, machine.told[1].figures["line"])
     assert options_of(found, "measured") == options_of(again, "measured")
     assert whole == file.read_bytes()
+
+
+@pytest.mark.parametrize("place", ["last", "middle"])
+def test_a_line_that_the_disk_changed_is_cut_at_the_end_and_refused_elsewhere(
+    machine: Machine, tmp_path: Path, place: str
+) -> None:
+    """A figure that is another, in a line that is still JSON: its checksum tells. Nothing is taken for what it is
+    not, and what is lost is said."""
+    tuner_on(machine, tmp_path).run()
+    file = tmp_path / JOURNAL
+    lines = file.read_bytes().splitlines(keepends=True)
+    last = max(index for index, line in enumerate(lines) if b'"heat"' in line)
+    lines[last] = lines[last].replace(b"1", b"7", 1)
+    if place == "last":
+        file.write_bytes(b"".join(lines[: last + 1]))
+        before = len(machine.heats)
+        tuner_on(machine, tmp_path, going_on=True).run()
+        assert 1 == len(machine.heats) - before
+        return
+    file.write_bytes(b"".join(lines))
+    with pytest.raises(InputError, match=rf"line {last + 1}, is damaged: its checksum") as refused:
+        tuner_on(machine, tmp_path, going_on=True).run()
+    assert JOURNAL in refused.value.message
 
 
 @pytest.mark.parametrize("change", ["seed", "goal", "options"])

@@ -1,13 +1,17 @@
 """The whole search with real processes, of a target whose settings are worth a known factor each."""
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bench.execution import interleaved
+from bench.execution.tuning.journal import JOURNAL
 from bench.execution.tuning.question import Asked
 from bench.execution.tuning.tuner import tune
 from bench.plugins import Catalog, discover
-from bench.store.records import load
+from bench.store.records import UNFINISHED, load, record_folders
 from bench.suite.suite import ModelAsk, Suite, TargetAsk, load_suite
 from bench.tuning import halving
 from bench.tuning.result import Tuning
@@ -27,13 +31,14 @@ def catalog() -> Catalog:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tuning, Path]:
     """A search of 3 settings, each in one process."""
-    out, cache = tmp_path_factory.mktemp("out"), tmp_path_factory.mktemp("cache")
-    asked = Asked(
-        suite=SUITE, goal="latency", budget_ns=600_000_000_000, tolerance=0.03, catalog=catalog(), cache=cache
-    )
+    out = tmp_path_factory.mktemp("out")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(halving, "PROCESSES", (1,))
-        return tune(asked, out), out
+        return tune(asked(tmp_path_factory.mktemp("cache")), out), out
+
+
+def asked(cache: Path) -> Asked:
+    return Asked(suite=SUITE, goal="latency", budget_ns=600_000_000_000, tolerance=0.03, catalog=catalog(), cache=cache)
 
 
 def test_the_faster_setting_is_found_and_confirmed_and_the_wrong_one_is_dropped(found: tuple[Tuning, Path]) -> None:
@@ -78,3 +83,33 @@ def test_the_suite_asks_for_the_setting(found: tuple[Tuning, Path], tmp_path: Pa
     assert [TargetAsk("knobs:cpu", {"pace": "2"})] == list(suite.targets)
     assert ["single-stream"] == [scenario.name for scenario in suite.scenarios]
     assert "# Found pace=2" in file.read_text(encoding="utf-8")
+
+
+def test_a_killed_confirmation_goes_on_behind_its_last_pair(
+    found: tuple[Tuning, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in its last pair, with a record of one side written and the states of both left: one more pair is
+    measured, and there is one record a side, of all pairs."""
+    tuning, whole = found
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    lines = (out / JOURNAL).read_bytes().splitlines(keepends=True)
+    pairs = [index for index, line in enumerate(lines) if b'"what":"pair"' in line]
+    (out / JOURNAL).write_bytes(b"".join(lines[: pairs[-1]]) + lines[pairs[-1]][:100])
+    shutil.rmtree(out / "new")
+    left = out / "base" / f"{UNFINISHED}killed"
+    left.mkdir()
+    (left / ".odb-owner").touch()
+    measured: list[Any] = []
+    real = interleaved.run_in_turns
+    monkeypatch.setattr(interleaved, "run_in_turns", lambda *given: measured.append(given) or real(*given))
+    monkeypatch.setattr(halving, "PROCESSES", (1,))
+    again = tune(asked(tmp_path / "cache"), out)
+    assert ("found", tuning.best, 1) == (again.end, again.best, len(measured))
+    assert again.confirmation is not None
+    assert len(pairs) == again.confirmation.pairs
+    for side, name in zip(("base", "new"), again.confirmation.records, strict=True):
+        assert [out / name] == record_folders(out / side)
+        record = load(out / name).record
+        assert ("ok", len(pairs)) == (record.status, len(record.repeats))
+    assert not left.exists()

@@ -41,6 +41,15 @@ class TellsRefused(Protocol):
 
 
 @runtime_checkable
+class ShowsPhotographs(Protocol):
+    """What a writer may offer besides: the pictures of a dataset with the boxes in them."""
+
+    def showing(self, photographs: Mapping[str, bytes]) -> Report:
+        """The writer that draws those of ``photographs``: hash of a file -> its contents."""
+        ...
+
+
+@runtime_checkable
 class FitsTerminal(Protocol):
     """What a writer may offer besides, if its text is for a terminal."""
 

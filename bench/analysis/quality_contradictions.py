@@ -60,6 +60,9 @@ def quality_contradictions(quality: Quality) -> Iterator[Sentence]:
             yield sentence("quality.reference_says_nothing")
     if quality.paired and (reference is None or not reference.metrics):
         yield sentence("quality.paired_with_nothing")
+    for picture in quality.pictures:
+        if task != "detection" or not 0 <= picture.index < quality.dataset.samples:
+            yield sentence("quality.picture_of_no_sample", file=picture.file)
 
 
 def _metrics(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @option("--format", "format_", help="cli.help.report.format")
 @option("-o", "--output", type=click.Path(path_type=Path), help="cli.help.output_file")
+@option("--pictures", multiple=True, metavar="DIR", type=click.Path(path_type=Path), help="cli.help.report.pictures")
 @option("--json", "as_json", is_flag=True, help="cli.help.json_format")
 @option("--force", is_flag=True, help="cli.help.force")
 @plugin_option
@@ -35,6 +36,7 @@ def command(
     folders: tuple[Path, ...],
     format_: str | None,
     output: Path | None,
+    pictures: tuple[Path, ...],
     as_json: bool,
     force: bool,
     plugins: tuple[Path, ...],
@@ -51,6 +53,8 @@ def command(
         tell_recovered(folder)
     refused: list[RefusedRecord] = []
     runs = without_yardsticks(loading.load(*folders, on_refused=refused.append))
+    if pictures:
+        writer = showing(writer, name, runs, pictures)
     data = telling(fitted(writer) if file is None else writer, refused).render(runs)
     status = 2 if refused else 0
     if file is None:
@@ -71,6 +75,30 @@ def without_yardsticks(runs: "list[RecordedRun]") -> "list[RecordedRun]":
         return runs
     click.echo(f"odb: {say('cli.left_out_yardsticks', count=len(runs) - len(own))}", err=True)
     return own
+
+
+def showing(writer: "Report", name: str, runs: "Sequence[RecordedRun]", folders: "Sequence[Path]") -> "Report":
+    """``writer`` with the photographs in ``folders`` that the runs keep boxes of; those that are not there are named on
+    stderr. Raises ``InputError`` where the writer draws none, a folder is missing, or no run keeps boxes."""
+    from bench.errors import InputError
+    from bench.quality.boxes import photographs
+    from bench.reading import is_folder
+    from bench.reporting import ShowsPhotographs
+    from bench.words import sentence
+
+    if not isinstance(writer, ShowsPhotographs):
+        raise InputError(sentence("cli.draws_no_pictures", format=name), sentence("cli.draws_no_pictures.remedy"))
+    for folder in folders:
+        if not is_folder(folder):
+            raise InputError(sentence("cli.pictures_no_folder", folder=folder), sentence("quality.check_path"))
+    judged = [run.record.quality for run in runs if run.record.quality is not None]
+    boxed = [picture for quality in judged for picture in quality.pictures]
+    if not boxed:
+        raise InputError(sentence("cli.no_boxes"), sentence("cli.no_boxes.remedy"))
+    found, missing = photographs(boxed, folders)
+    if missing:
+        click.echo(f"odb: {clean(say('cli.pictures_missing', files=missing))}", err=True)
+    return writer.showing(found)
 
 
 def telling(writer: "Report", refused: "Sequence[RefusedRecord]") -> "Report":

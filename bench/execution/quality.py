@@ -1,6 +1,7 @@
 """Compares how a run was judged with the reference on the same samples, which is judged once a suite."""
 
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -14,16 +15,20 @@ from bench.jobs import Failed, Runner
 from bench.passes.evidence import Evidence, Judgement, known
 from bench.passes.judge import SAMPLE_SECONDS, JudgeJob, judged_request
 from bench.printable import counted
+from bench.quality.boxes import load_boxes, worst
 from bench.quality.judged import Judged
 from bench.quality.text.beside import beside_reference, with_pace
 from bench.quality.text.limits import limits_for
-from bench.record.quality import Paired, Quality, QualityReference
+from bench.record.quality import BoxedPicture, Paired, Quality, QualityReference
 from bench.record.shown.redact import option_without_paths
 from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+OF_AN_IMAGE = "image_ap"
+"""The metric by which images with boxes are told apart."""
 
 
 def compare_quality(so_far: Evidence, jobs: Runner) -> Evidence:
@@ -37,8 +42,11 @@ def compare_quality(so_far: Evidence, jobs: Runner) -> Evidence:
     quality = with_pace(_quality(judged, results, run.target.id), judged, run.target.device.emulated)
     arrays: dict[str, NDArray[np.generic]] = {quality.samples[name]: array for name, array in results.items()}
 
-    def with_reference(reference: QualityReference, paired: tuple[Paired, ...] = ()) -> Evidence:
-        whole = replace(quality, reference=reference, paired=paired)
+    def with_reference(
+        reference: QualityReference, paired: tuple[Paired, ...] = (), answer: Judged | None = None
+    ) -> Evidence:
+        pictures = _pictures(judged, known(run.model.dataset).folder, answer)
+        whole = replace(quality, reference=reference, paired=paired, pictures=pictures)
         return replace(so_far, judgement=Judgement(whole, arrays))
 
     if not judged.metrics and artifact.decoder is None:
@@ -65,7 +73,17 @@ def compare_quality(so_far: Evidence, jobs: Runner) -> Evidence:
     arrays.update(more)
     if not judged.metrics:
         reference = replace(reference, reason=sentence("run.logits_not_shown"))
-    return with_reference(reference, compare(quality.metrics, theirs, results))
+    return with_reference(reference, compare(quality.metrics, theirs, results), answer)
+
+
+def _pictures(judged: Judged, folder: Path, reference: Judged | None) -> tuple[BoxedPicture, ...]:
+    """Of a detector the images that differ most from ``reference``, which judged the same samples."""
+    if judged.boxes is None:
+        return ()
+    beside = None
+    if reference is not None and reference.boxes is not None:
+        beside = load_boxes(reference.boxes), load_feeds(reference.results)[OF_AN_IMAGE]
+    return worst(load_boxes(judged.boxes), load_feeds(judged.results)[OF_AN_IMAGE], folder, beside)
 
 
 def _quality(judged: Judged, results: Tensors, target_id: str) -> Quality:

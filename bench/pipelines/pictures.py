@@ -41,7 +41,7 @@ class PicturePipeline:
         """Raises ``InputError`` for a model without an input that takes photographs."""
         options = read_options(ask.folder, ask.options) if ask.labelled else parse_options(ask.options)
         specs = {spec.name: spec for spec in artifact.facts.inputs}
-        name = options.input or artifact.facts.inputs[0].name
+        name = options.input or next(iter(specs), "")
         if name not in specs or len(specs) != 1:
             raise InputError(
                 sentence("pipeline.one_input_of_pictures", model_id=artifact.model_id, inputs=list(specs)),

@@ -32,7 +32,10 @@ class Annotation(Struct, frozen=True):
 
 
 class Category(Struct, frozen=True):
+    """``name``: anything, as it decides nothing; only text is shown."""
+
     id: int
+    name: Any = None
 
 
 class Document(Struct, frozen=True):
@@ -72,7 +75,8 @@ def read_annotations(path: Path) -> Labels:
     named = {category.id for category in document.categories}
     named = named or {annotation.category_id for each in found.values() for annotation in each}
     kept = {name: tuple(each) for name, each in found.items() if name not in barred}
-    return Labels(path.name, kept, tuple(wrong), tuple(sorted(named)))
+    names = {category.id: category.name for category in document.categories if isinstance(category.name, str)}
+    return Labels(path.name, kept, tuple(wrong), tuple(sorted(named)), names)
 
 
 def read_anchors(folder: Path) -> Any:

@@ -8,7 +8,7 @@ Only names and labels are read here; a sample's own file is opened when it is ju
 including files without a label, are left out and reported; the rest is evaluated.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bench.contracts import TensorSpec
 from bench.errors import InputError, problem_of
 from bench.inputs.feeds import user_feeds
 from bench.inputs.images import IMAGE_SUFFIXES
@@ -51,7 +52,7 @@ class Entry(Struct, frozen=True):
 
 class Listing(Struct, frozen=True):
     """A dataset's samples by name, and what was left out of them. ``categories``: of boxes, the ids in ascending
-    order."""
+    order; ``names``: of those that have one."""
 
     folder: Path
     task: DatasetTask
@@ -59,6 +60,7 @@ class Listing(Struct, frozen=True):
     entries: tuple[Entry, ...]
     left_out: tuple[LeftOut, ...]
     categories: tuple[int, ...] = ()
+    names: dict[int, str] = {}
 
 
 def read_listing(ask: DatasetAsk, judged: bool) -> Listing:
@@ -125,7 +127,7 @@ def _labelled(folder: Path, options: DatasetOptions, task: DatasetTask, labels: 
     places = sorted({Path(), *(Path(entry.file).parent for entry in entries)})
     present = [(place / name).as_posix() for place in places for name in _files(folder / place)]
     left += [LeftOut(name, labels.file, UNLABELLED) for name in present if name not in known]
-    return Listing(folder, task, options, tuple(entries), tuple(left), labels.categories)
+    return Listing(folder, task, options, tuple(entries), tuple(left), labels.categories, labels.names)
 
 
 def _pairs(folder: Path, options: DatasetOptions, task: DatasetTask | None) -> Listing:
@@ -187,6 +189,14 @@ def dataset_sha256(digests: Iterable[bytes]) -> str:
     return sha256(b"".join(digests)).hexdigest()
 
 
+def input_of_files(options: DatasetOptions, specs: Sequence[TensorSpec]) -> str:
+    """The input that a file of one tensor or one image becomes: the one that the options name, or the first. Raises
+    ``InputError`` for a model without inputs."""
+    if not options.input and not specs:
+        raise InputError(sentence("quality.model_without_inputs"), sentence("quality.model_without_inputs.remedy"))
+    return options.input or specs[0].name
+
+
 def sample_feeds(
     listing: Listing, entry: Entry, specs: Any, shapes: Any, preprocessing: str
 ) -> "dict[str, np.ndarray[Any, Any]]":
@@ -194,7 +204,7 @@ def sample_feeds(
     path = listing.folder / entry.file
     if path.suffix.lower() == ".npz":
         return user_feeds([str(path)], specs, shapes)
-    name = listing.options.input or specs[0].name
+    name = input_of_files(listing.options, specs)
     return user_feeds([f"{name}={path}"], specs, shapes, parse_preprocessing(preprocessing) if preprocessing else None)
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from bench.contracts import Tensors
 from bench.errors import InputError
+from bench.quality.boxes import box_of, shown
 from bench.quality.classes import ClassesOfCategories, classes_of
 from bench.quality.coco_rating import matched
 from bench.quality.dataset import Entry
@@ -18,6 +19,7 @@ from bench.quality.heads.choosing import Choice, choose, without_batch
 from bench.quality.heads.head import Network
 from bench.quality.heads.suppression import overlap, scored, suppressed
 from bench.quality.scoring import Scored, WrongOption, output_named
+from bench.record.quality import BoxedPicture
 from bench.suite.dataset_options import IOU_THRESHOLD, SCORE_THRESHOLD, DatasetOptions
 from bench.suite.preprocessing import Placed
 from bench.words import Sentence, sentence
@@ -51,12 +53,14 @@ class Sizes(Struct, frozen=True):
 
 class Samples(Struct, frozen=True):
     """What is known of the dataset: ``sizes`` of a sample, the ``categories`` of its annotations in ascending order,
-    the numbers of ``anchors.json``. ``renamed``: the outputs under the names in the model's file."""
+    the numbers of ``anchors.json``, the ``names`` of categories. ``renamed``: the outputs under the names in the
+    model's file."""
 
     sizes: Callable[[Entry], Sizes]
     categories: tuple[int, ...]
     anchors: Any = None
     renamed: Callable[[Tensors], Tensors] = lambda outputs: outputs
+    names: dict[int, str] = {}
 
 
 class Detection:
@@ -70,6 +74,7 @@ class Detection:
         self._images: list[dict[str, Any]] = []
         self._objects: list[dict[str, Any]] = []
         self._detections: list[dict[str, Any]] = []
+        self.pictures: list[BoxedPicture] = []
 
     def add(self, entry: Entry, outputs: Tensors, expected: Any) -> None:
         sizes = self._samples.sizes(entry)
@@ -100,6 +105,25 @@ class Detection:
                     "score": float(score),
                 }
             )
+        self.pictures.append(self._boxed(entry, sizes, found, expected, kinds))
+
+    def _boxed(self, entry: Entry, sizes: Sizes, found: Found, expected: Any, kinds: Sequence[int]) -> BoxedPicture:
+        """What of the image can be drawn; the hash of its file is not known here."""
+        names = {kind: self._samples.names.get(one.category_id, "") for one, kind in zip(expected, kinds, strict=True)}
+        assert self._classes is not None
+        for category, kind in self._classes.by_id.items():
+            names.setdefault(kind, self._samples.names.get(category, ""))
+        objects = [
+            box_of(names[kind] or str(kind), (x, y, x + width, y + height))
+            for (x, y, width, height), kind in zip((one.bbox for one in expected), kinds, strict=True)
+        ]
+        boxes = [
+            box_of(names.get(int(kind)) or str(int(kind)), box, float(score))
+            for box, score, kind in zip(found.boxes, found.scores, found.classes, strict=True)
+        ]
+        return BoxedPicture(
+            entry.file, "", len(self.pictures), *sizes.image, expected=shown(objects), found=shown(boxes)
+        )
 
     def _found(self, outputs: Tensors, sizes: Sizes) -> Found:
         """The boxes of one image, of classes that the annotations know."""

@@ -35,7 +35,8 @@ class ToJudge(Struct, frozen=True, kw_only=True):
 class Judged(Struct, frozen=True, kw_only=True):
     """``artifact_sha256`` was hashed anew from the files that were opened. ``results``: the file with those of each
     sample. ``answers``: of a language model, the file of ``bench.quality.text.answers``; ``texts``: the text of each
-    token that it generated, prompt by prompt, where it has a tokenizer."""
+    token that it generated, prompt by prompt, where it has a tokenizer. ``boxes``: of a detector, the file of
+    ``bench.quality.boxes``."""
 
     facts: SessionFacts
     dataset: DatasetFacts
@@ -45,3 +46,4 @@ class Judged(Struct, frozen=True, kw_only=True):
     windows: Path | None = None
     answers: Path | None = None
     texts: tuple[tuple[str, ...], ...] = ()
+    boxes: Path | None = None

@@ -10,6 +10,7 @@ from bench.errors import InputError
 from bench.inputs.images import image_layout
 from bench.inputs.tensor_files import save_feeds
 from bench.plugins import PluginRef, load
+from bench.quality.boxes import save_boxes
 from bench.quality.coco import ANCHORS, read_anchors
 from bench.quality.dataset import (
     Entry,
@@ -17,6 +18,7 @@ from bench.quality.dataset import (
     dataset_sha256,
     entry_digest,
     expected_of,
+    input_of_files,
     left_out,
     read_listing,
     sample_feeds,
@@ -87,12 +89,14 @@ def judge(asked: ToJudge, opened: Callable[[], TensorSession]) -> Judged:
         decoding=decoding,
     )
     metrics, results = _kept(scorer.scored(), asked.folder / "results.npz")
+    boxes = save_boxes(asked.folder / "boxes.json", scorer.pictures) if isinstance(scorer, Detection) else None
     return Judged(
         facts=session.facts(),
         dataset=facts,
         artifact_sha256=sha256_of(asked.request.artifact.files),
         metrics=metrics,
         results=results,
+        boxes=boxes,
     )
 
 
@@ -148,7 +152,7 @@ def _samples(listing: Listing, asked: ToJudge) -> Samples:
 
         if preprocessing.crop is not None:
             raise WrongOption(sentence("quality.whole_images"), sentence("quality.say_resize_plain"))
-        name = listing.options.input or asked.made_for.facts.inputs[0].name
+        name = input_of_files(listing.options, asked.made_for.facts.inputs)
         _, _, height, width = image_layout(name, asked.made_for.shapes[name], preprocessing)
         with Image.open(listing.folder / entry.file) as image:
             size = ImageOps.exif_transpose(image).size
@@ -158,7 +162,7 @@ def _samples(listing: Listing, asked: ToJudge) -> Samples:
         return by_file_name(outputs, asked.made_for.facts.outputs)
 
     anchors = read_anchors(listing.folder) if listing.options.anchors == ANCHORS else None
-    return Samples(sizes, listing.categories, anchors, renamed)
+    return Samples(sizes, listing.categories, anchors, renamed, listing.names)
 
 
 def _kept(scored: "Any", path: Path) -> tuple[tuple[JudgedMetric, ...], Path]:

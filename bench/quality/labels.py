@@ -27,12 +27,13 @@ MOST_CLASSES = 999_999_999  # no model has as many classes
 
 class Labels(Struct, frozen=True):
     """``of``: file -> what is expected of it. ``wrong``: entries that say nothing usable. ``categories``: of boxes, the
-    ids that the file lists, or else uses, in ascending order."""
+    ids that the file lists, or else uses, in ascending order. ``names``: of those that have one."""
 
     file: str
     of: dict[str, Any]
     wrong: tuple[LeftOut, ...]
     categories: tuple[int, ...] = ()
+    names: dict[int, str] = {}
 
 
 def read_json(path: Path, class_ids: bool = True) -> Labels:

@@ -6,7 +6,7 @@ from bench.contracts import Artifact
 from bench.errors import UnknownName
 from bench.inputs.images import image_layout
 from bench.quality.coco import ANCHORS, read_anchors
-from bench.quality.dataset import Listing
+from bench.quality.dataset import Listing, input_of_files
 from bench.quality.heads.choosing import choose, without_batch
 from bench.quality.heads.head import Network
 from bench.quality.heads.table import HEADS
@@ -30,13 +30,14 @@ def refuse_unfit_options(listing: Listing, outputs: Collection[str]) -> None:
 
 def refuse_unfit_head(listing: Listing, artifact: Artifact, preprocessing: str) -> None:
     """Raises ``InputError`` where the named head does not fit the shapes of the outputs, as far as the file states
-    them; otherwise the first sample tells."""
+    them; otherwise the first sample tells. An output without dimensions may be one whose shape is not stated."""
     import numpy as np
 
     options, outputs = listing.options, artifact.facts.outputs
-    if listing.task != "detection" or not options.head or not outputs or not all(one.static for one in outputs):
+    stated = bool(outputs) and all(one.static and one.shape for one in outputs)
+    if listing.task != "detection" or not options.head or not stated:
         return
-    name = options.input or artifact.facts.inputs[0].name
+    name = input_of_files(options, artifact.facts.inputs)
     if name not in artifact.shapes:
         return
     _, _, height, width = image_layout(name, artifact.shapes[name], parse_preprocessing(preprocessing))

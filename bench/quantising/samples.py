@@ -15,7 +15,16 @@ from bench.inputs.images import IMAGE_SUFFIXES
 from bench.inputs.tensor_files import feeds_sha256, load_given, save_feeds
 from bench.jobs import Job, Worker
 from bench.progress import done
-from bench.quality.dataset import EXPECTED, SAMPLE_SUFFIXES, Entry, Listing, left_out, read_listing, sample_feeds
+from bench.quality.dataset import (
+    EXPECTED,
+    SAMPLE_SUFFIXES,
+    Entry,
+    Listing,
+    input_of_files,
+    left_out,
+    read_listing,
+    sample_feeds,
+)
 from bench.quality.unfit import refuse_unfit_head, refuse_unfit_options
 from bench.reading import exists, is_file, is_folder
 from bench.record.quality import LeftOut
@@ -206,7 +215,7 @@ def feeds_of(listing: Listing, entry: Entry, artifact: Artifact, preprocessing: 
     path, specs = listing.folder / entry.file, artifact.facts.inputs
     if path.suffix.lower() in IMAGE_SUFFIXES or path.suffix.lower() == ".npz":
         return sample_feeds(listing, entry, specs, artifact.shapes, preprocessing)
-    name = listing.options.input or specs[0].name
+    name = input_of_files(listing.options, specs)
     return user_feeds([f"{name}={path}"], specs, artifact.shapes)
 
 

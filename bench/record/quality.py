@@ -143,12 +143,40 @@ class PromptDivergence(Part, frozen=True):
     reference_text: str = ""
 
 
+class Box(Part, frozen=True):
+    """An object in a picture: ``left``, ``top``, ``right``, ``bottom`` in pixels of the upright image, and the name of
+    its category, or else the number of its class. ``score``: null of one that the annotations say is there."""
+
+    label: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    score: float | None = None
+
+
+class BoxedPicture(Part, frozen=True):
+    """The boxes of one image of a dataset; the image itself is not in the record. ``file``: in the dataset's folder;
+    ``sha256``: of its contents. ``index``: its place in the results of the samples. ``expected``: of the annotations.
+    ``found``, ``reference``: the best boxes from a score of 0.3 on, of this run and of its reference."""
+
+    file: str
+    sha256: str
+    index: int
+    width: int
+    height: int
+    expected: tuple[Box, ...] = ()
+    found: tuple[Box, ...] = ()
+    reference: tuple[Box, ...] = ()
+
+
 class Quality(Part, frozen=True):
     """``artifact_sha256`` (hashed again when the samples were evaluated), ``target`` and ``options_effective`` show
     that speed and quality belong to the same file on the same target. ``samples``: metric -> key of its per-sample
     results in ``samples.npz``, in the order of the samples' names. ``divergences``: of a language model, what it
     generated after each prompt. ``logit_error_p99``: 99th percentile of the error of the difference between the
-    reference's two best logits, over the tokens that both generated alike."""
+    reference's two best logits, over the tokens that both generated alike. ``pictures``: of a detector, the boxes of
+    the few images in which it lost most against its reference, the worst first."""
 
     dataset: DatasetFacts
     artifact_sha256: str
@@ -160,6 +188,7 @@ class Quality(Part, frozen=True):
     samples: dict[str, str] = {}
     divergences: tuple[PromptDivergence, ...] = ()
     logit_error_p99: float | None = None
+    pictures: tuple[BoxedPicture, ...] = ()
 
     @property
     def arrays(self) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ _METRIC: _Fields = {
     "computed": "interval95 n interval_method",
     "seen": "per",
 }
+_BOX: _Fields = {"seen": "label left top right bottom score"}
 
 ORIGINS: Mapping[str, _Fields] = MappingProxyType(
     {
@@ -208,6 +209,10 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
             "seen": "prompt prompt_tokens compared token_prefix token reference_token text reference_text",
             "kept": "logit_gap logit_error",
         },
+        "quality.pictures[]": {"seen": "file sha256 index width height"},
+        "quality.pictures[].expected[]": _BOX,
+        "quality.pictures[].found[]": _BOX,
+        "quality.pictures[].reference[]": _BOX,
         "determinism": {
             "checked": "identical",
             "seen": "runs differing first_difference draws",

@@ -1,6 +1,7 @@
 """One self-contained HTML page: no script, no network, nothing to install to read it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from bench.printable import visible
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
 from bench.reports.charts.batches import batch_figures
+from bench.reports.charts.boxes import boxed, keeps_boxes
 from bench.reports.charts.depth import depth_figures
 from bench.reports.charts.quality import quality_figures
 from bench.reports.templates import template
@@ -42,17 +44,22 @@ class HtmlReport:
     summary = sentence("report.summary.html")
     suffix = ".html"
 
-    def __init__(self, refused: Sequence[RefusedRecord] = ()) -> None:
-        self.refused = tuple(refused)
+    def __init__(
+        self, refused: Sequence[RefusedRecord] = (), photographs: Mapping[str, bytes] = MappingProxyType({})
+    ) -> None:
+        self.refused, self.photographs = tuple(refused), photographs
 
     def telling(self, refused: Sequence[RefusedRecord]) -> "HtmlReport":
-        return HtmlReport(refused)
+        return HtmlReport(refused, self.photographs)
+
+    def showing(self, photographs: Mapping[str, bytes]) -> "HtmlReport":
+        return HtmlReport(self.refused, photographs)
 
     def render(self, runs: Sequence[RecordedRun]) -> bytes:
         """The page, UTF-8. Follows the reader's light or dark scheme; prints."""
         items = numbered(runs)
         tables = matrices(items)
-        details = [detail(i) for i in items]
+        details, drawn = [detail(i) for i in items], boxed(items, self.photographs)
         page: str = template("page.html.j2").render(
             items=items,
             title=title(items, self.refused),
@@ -73,6 +80,8 @@ class HtmlReport:
             cost=cost_table(items),
             quality=quality_overview(items),
             quality_figures=quality_figures(items),
+            boxed=drawn,
+            boxes_kept=not drawn and keeps_boxes(items),
             sections=[_section(item, one) for item, one in zip(items, details, strict=True)],
             records=records_table(items),
             status_word=status_word,

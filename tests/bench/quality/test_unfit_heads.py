@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from bench.contracts import Artifact, TensorSpec
 from bench.errors import InputError
-from bench.quality.dataset import Listing
+from bench.pipelines.asked import PipelineAsk
+from bench.pipelines.pictures import PicturePipeline
+from bench.quality.dataset import Entry, Listing, sample_feeds
 from bench.quality.unfit import refuse_unfit_head
 from bench.suite.dataset_options import parse_options
 from bench.testing import fake_artifact
@@ -68,3 +70,22 @@ def test_without_a_named_head_the_first_sample_decides(folder: Path, options: st
 def test_shapes_that_the_file_leaves_open_are_not_refused(folder: Path) -> None:
     """The first sample tells."""
     refuse_unfit_head(listing(folder, "head=yolov5"), model(folder, ENCODERS["yolox"](NETWORK), "batch"), "")
+
+
+def test_an_output_without_dimensions_may_be_one_whose_shape_is_not_stated(folder: Path) -> None:
+    """An ONNX file may leave the shape out: the first sample tells."""
+    refuse_unfit_head(listing(folder, "head=yolox"), model(folder, {"out": np.zeros(())}), "")
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_a_model_without_inputs_is_refused_in_words(folder: Path, name: str) -> None:
+    """No image can be fed: by the shapes of the file, before a sample, and with no sample read."""
+    artifact = model(folder, ENCODERS[name](NETWORK))
+    bare = replace(artifact, facts=replace(artifact.facts, inputs=()), shapes={})
+    asked = listing(folder, f"head={name}{OPTIONS.get(name, '')}")
+    with pytest.raises(InputError, match="the model has no input"):
+        refuse_unfit_head(asked, bare, "")
+    with pytest.raises(InputError, match="the model has no input"):
+        sample_feeds(asked, Entry("a.jpg", None, "a.jpg"), (), {}, "")
+    with pytest.raises(InputError, match="needs a model with one input"):
+        PicturePipeline(PipelineAsk(kind="detection", folder=folder), bare)

@@ -28,7 +28,7 @@ def asked_suite(given: "Mapping[str, Any]", catalog: "Catalog | None" = None, ba
     named = with_pipeline([*suite.models, *asked_models(given["models"])], given.get("pipeline_inputs") or ())
     judged = with_quality(named, given["datasets"], given["dataset_options"], given["references"])
     scenarios = (*given["scenarios"], *asked_pipeline(given))
-    fed = with_tensors(judged, given["shapes"], given["inputs"], given["preprocessing"])
+    fed = with_tensors(judged, given["shapes"], given["inputs"], given["preprocessing"], catalog)
     numbers = ("preset", "repeats", "max_seconds", "seed", "check_inputs")
     asked = {name: given[name] for name in numbers} | {"timeout_s": given["timeout"]}
     changes = {
@@ -74,9 +74,14 @@ def asked_models(names: Sequence[str]) -> "list[ModelAsk]":
 
 
 def with_tensors(
-    models: "Sequence[ModelAsk]", shapes: Sequence[str], inputs: Sequence[str], preprocessing: str | None
+    models: "Sequence[ModelAsk]",
+    shapes: Sequence[str],
+    inputs: Sequence[str],
+    preprocessing: str | None,
+    catalog: "Catalog | None" = None,
 ) -> "tuple[ModelAsk, ...]":
-    """Give each model the shapes and inputs meant for it: ``MODEL:NAME=…`` for one, ``NAME=…`` for all."""
+    """Give each model the shapes and inputs meant for it: ``MODEL:NAME=…`` for one, ``NAME=…`` for all that have an
+    input of that name. Raises ``UnknownName`` where none has."""
     import msgspec
 
     from bench.errors import InputError
@@ -107,7 +112,40 @@ def with_tensors(
         )
     if preprocessing and not any(m.inputs or m.dataset or m.pipeline_inputs for m in given):
         raise InputError(sentence("cli.preprocessing_without_images"))
-    return tuple(given)
+    plain = {
+        flag: {parse(text)[0] for text in for_all(texts, models)}
+        for flag, texts, parse in (("--shape", shapes, parse_shape), ("--input", inputs, parse_input))
+    }
+    return _of_those_that_have_them(given, plain, catalog or discover())
+
+
+def _of_those_that_have_them(
+    models: "Sequence[ModelAsk]", plain: "Mapping[str, Collection[str]]", catalog: "Catalog"
+) -> "tuple[ModelAsk, ...]":
+    """``models``, several, without the shapes and inputs of ``plain`` (flag -> the names that were given for all) that
+    are those of other models. A file with several inputs names them itself and goes to all."""
+    import msgspec
+
+    from bench.errors import UnknownName
+    from bench.execution.model_files import inputs_of_models
+    from bench.scripting.places import cache_folder
+
+    named = {flag: {name for name in names if name} for flag, names in plain.items()}
+    if len(models) < 2 or not any(named.values()):
+        return tuple(models)
+    inputs = inputs_of_models(models, catalog, cache_folder())
+    known = frozenset().union(*(names for names in inputs if names is not None))
+    for flag, names in named.items():
+        strange = sorted(names - known) if None not in inputs else []
+        if strange:
+            raise UnknownName(sentence("cli.input_of_any_model", flag=flag), strange[0], known)
+    found = []
+    for model, has in zip(models, inputs, strict=True):
+        others = {flag: names - (has if has is not None else names) for flag, names in named.items()}
+        shapes = {name: shape for name, shape in model.shapes.items() if name not in others["--shape"]}
+        files = {name: file for name, file in model.inputs.items() if name not in others["--input"]}
+        found.append(msgspec.structs.replace(model, shapes=shapes, inputs=files))
+    return tuple(found)
 
 
 def with_pipeline(models: "Sequence[ModelAsk]", inputs: Sequence[str]) -> "list[ModelAsk]":
@@ -168,6 +206,12 @@ def meant_for(texts: Iterable[str], own: Collection[str], others: Collection[str
         elif named in own:
             found.append(text.removeprefix(f"{named}:"))
     return found
+
+
+def for_all(texts: Iterable[str], models: "Sequence[ModelAsk]") -> list[str]:
+    """Values of a flag that name none of the models."""
+    names = {name for model in models for name in _names(model, models)[0]}
+    return [text for text in texts if not any(text.startswith(f"{name}:") for name in names)]
 
 
 def with_prompts(models: "Sequence[ModelAsk]", ids: str | None, file: Path | None) -> "tuple[ModelAsk, ...]":

@@ -13,6 +13,7 @@ from bench.jobs import Job, Worker
 from bench.plugins import Catalog, PluginRef, load
 from bench.suite.plan import OWN_MODELS, ModelChoice, choose_models
 from bench.suite.suite import ModelAsk, Suite
+from bench.words import Sentence
 
 
 class ReadModelJob(Job[Artifact], frozen=True, kw_only=True):
@@ -43,6 +44,32 @@ def _task(bench: Bench, ask: ModelAsk, ref: PluginRef, memo: Memo) -> Task:
         task: Task = load(ref).task
         return task
     return _read(bench, ref, ModelRequest(ask.source, ask.format, ask.precision, ask.shapes, 0), memo).task
+
+
+def inputs_of_models(asks: Sequence[ModelAsk], catalog: Catalog, cache: Path) -> list[frozenset[str] | None]:
+    """The names of each model's inputs, whether or not it has all those that shapes are asked for; ``None`` of a model
+    that cannot be read. Raises ``UnknownName`` for a model that there is not."""
+    suite, memo = Suite(models=tuple(asks)), Memo()
+    with temporary_workspace() as workspace:
+        bench = Bench(catalog, suite, workspace, cache, Path("/"))
+        return [_inputs(bench, ask, ref, memo) for ask, ref in choose_models(suite, catalog)]
+
+
+def _inputs(bench: Bench, ask: ModelAsk, ref: PluginRef, memo: Memo) -> frozenset[str] | None:
+    shapes = dict(ask.shapes)
+    while True:
+        try:
+            found = _read(bench, ref, ModelRequest(ask.source, ask.format, ask.precision, dict(shapes), 0), memo)
+        except OdbError as error:
+            said = error.sentence if isinstance(error.sentence, Sentence) else None
+            if said is not None and said.code == "error.unknown" and said.figures.get("name") in shapes:
+                del shapes[str(said.figures["name"])]
+            elif said is not None and said.code == "model.shape_of_decoder" and shapes:
+                shapes = {}
+            else:
+                return None
+        else:
+            return frozenset(spec.name for spec in found.facts.inputs)
 
 
 def checksum_of(bench: Bench, model: ModelChoice, seed: int, memo: Memo) -> str | None:

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import yaml
+from click.testing import CliRunner
 from junitparser import JUnitXml
 from onnx import TensorProto, helper, numpy_helper
 
@@ -59,6 +60,30 @@ def test_github_workflows_have_what_the_runner_needs(name: str) -> None:
     if name == "github-self-hosted.yml":
         assert job["runs-on"] == ["self-hosted", "snapdragon-x"]
         assert found["concurrency"] == {"group": "snapdragon-x", "cancel-in-progress": False}
+
+
+SCHEMAS = {
+    "github-hosted.yml": "github-workflows",
+    "github-self-hosted.yml": "github-workflows",
+    "gitlab-ci.yml": "gitlab-ci",
+}
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_workflow_is_valid_by_the_published_schema(name: str, tmp_path: Path) -> None:
+    """As check-jsonschema has it vendored. One with a key that the service does not know is not."""
+    checker = pytest.importorskip("check_jsonschema")
+    text = (FOLDER / name).read_text(encoding="utf-8")
+    (tmp_path / "wrong.yml").write_text(
+        re.sub(r"^( +)(steps|script):", r"\1stepps:", text, flags=re.M), encoding="utf-8"
+    )
+
+    def status(file: Path) -> int:
+        transform = ("--data-transform", "gitlab-ci") if name == "gitlab-ci.yml" else ()
+        asked = ["--builtin-schema", f"vendor.{SCHEMAS[name]}", *transform, str(file)]
+        return CliRunner().invoke(checker.main, asked).exit_code
+
+    assert (0, 1) == (status(FOLDER / name), status(tmp_path / "wrong.yml"))
 
 
 def test_all_workflows_ask_the_same_of_the_tool() -> None:

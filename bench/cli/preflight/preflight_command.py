@@ -101,7 +101,7 @@ def asked_suite_of(given: Mapping[str, Any], catalog: "Catalog") -> "Suite":
 
     models = with_quality(asked_models(given["models"]), (), None, given["references"])
     suite = Suite(
-        models=with_tensors(models, given["shapes"], given["inputs"], given["preprocessing"]),
+        models=with_tensors(models, given["shapes"], given["inputs"], given["preprocessing"], catalog),
         targets=tuple(TargetAsk(name) for name in given["targets"]),
         options=dict(parse_pair("-O", option) for option in given["options"]),
         check_inputs=given["check_inputs"],

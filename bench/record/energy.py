@@ -61,6 +61,11 @@ class MeterIdle(Part, frozen=True):
     spread_watts: float | None = None
     cooldown_s: float | None = None
 
+    @property
+    def shows_cooldown(self) -> bool:
+        """Whether it was looked for how long the device cools down: after the pulses of a marker."""
+        return self.source == "marker" or self.cooldown_s is not None
+
 
 class Unmetered(Part, frozen=True):
     """A repeat without the meter's energy. ``repeat``: its number, from 1. ``code``: ``gap``, ``not_covered``,

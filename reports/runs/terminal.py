@@ -5,8 +5,11 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
+from bench.reports.runs.fitting import KEPT, blocks, is_one_line, parts_of, stacked, widths_of, without
 from bench.reports.view.curves.batches import batch_table
 from bench.reports.view.curves.table import MOST_ROWS, curve_listing
 from bench.reports.view.details import detail
@@ -21,9 +24,10 @@ from bench.reports.view.operators import operator_listing
 from bench.reports.view.provenance import facts, short_hashes
 from bench.reports.view.quality import quality_listing
 from bench.reports.view.refused import refused_table
-from bench.reports.view.rows import Column, Table, numbered
+from bench.reports.view.rows import Table, numbered
 from bench.reports.words.causes import Status
 from bench.words import say, sentence, units
+from bench.words.cells import wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,10 +52,6 @@ _WRAPPED = frozenset(
     {"model", "target", "ran_in", "verdict", "result", "record", "why", "chip", "outputs", "folder", "operator", "note"}
 )
 """Columns whose cells are broken into lines."""
-
-
-_KEPT = "\ue000"
-"""Stands for the space between a number and its unit until lines are broken; rich breaks them at every other space."""
 
 
 _POINTS_AT_TERMINAL = 16
@@ -115,7 +115,7 @@ class TerminalReport:
             console.print(_text(f"{label}: {value}", "skipped"))
         if items:
             console.print(_text(say("report.checksums", checksums=short_hashes(items)), "skipped"))
-        return "".join(f"{line.rstrip()}\n" for line in out.getvalue().replace(_KEPT, " ").splitlines()).encode()
+        return "".join(f"{line.rstrip()}\n" for line in out.getvalue().replace(KEPT, " ").splitlines()).encode()
 
 
 def _console(out: io.StringIO, width: int, color: bool) -> "Console":
@@ -142,27 +142,27 @@ def _console(out: io.StringIO, width: int, color: bool) -> "Console":
 def _text(text: str, status: Status = "plain") -> "Text":
     from rich.text import Text
 
-    return Text(units.together(text, _KEPT), style=_STYLES.get(status, ""))
+    return Text(units.together(text, KEPT), style=_STYLES.get(status, ""))
 
 
 def _cell(text: str, status: Status) -> "Text":
-    """``_text`` of a cell; a word that is wider than its column is broken after a sign between its parts."""
+    """The text of a cell; a word that is wider than its column is broken after a sign between its parts."""
     from rich.text import Text
 
     class Cell(Text):
         def wrap(self, console: "Console", width: int, **how: Any) -> "Lines":
             return self.blank_copy(parted(self.plain, width)).wrap(console, width, **how)
 
-    return Cell(units.together(text, _KEPT), style=_STYLES.get(status, ""))
+    return Cell(text, style=_STYLES.get(status, ""))
 
 
 def parted(text: str, width: int) -> str:
-    """``text`` with each word that is longer than ``width`` broken into lines of at most that, after ``_ = / , : .`` or
-    a hyphen; a part that is still too long is left whole."""
+    """``text`` with each word that is longer than ``width`` broken into lines of at most that, after ``_ = / , : . +``
+    or a hyphen; a part that is still too long is left whole."""
 
     def lines(word: "re.Match[str]") -> str:
         made = [""]
-        for part in re.findall(r"[^_=/,:.-]*[_=/,:.-]|[^_=/,:.-]+", word[0]):
+        for part in parts_of(word[0]):
             if made[-1] and len(made[-1]) + len(part) > width:
                 made.append("")
             made[-1] += part
@@ -174,15 +174,12 @@ def parted(text: str, width: int) -> str:
 def _print_table(console: "Console", found: Table, complete: bool) -> None:
     from rich.text import Text
 
-    table, left_out = _drawn(found, ()), list[Column]()
-    unbounded = console.options.update(width=10_000)
-    for key in () if complete else _DISPENSABLE:
-        if console.measure(table, options=unbounded).maximum <= console.width:
-            break
-        left_out += [column for column in found.columns if column.key == key]
-        table = _drawn(found, left_out)
+    parts = _fitted(_kept(found), console.width, complete)
+    shown = {column.key for part in parts for column in part.columns}
+    left_out = [one for key in _DISPENSABLE for one in found.columns if one.key == key and key not in shown]
     console.print(Text(found.caption, style="bold"))
-    console.print(table)
+    for part in parts:
+        console.print(_drawn(part, console.width))
     if left_out:
         console.print(_text(say("report.left_out", columns=[column.title for column in left_out]), "skipped"))
     if found.note:
@@ -190,17 +187,47 @@ def _print_table(console: "Console", found: Table, complete: bool) -> None:
     console.print()
 
 
-def _drawn(found: Table, left_out: Sequence[Column]) -> "RichTable":
+def _kept(found: Table) -> Table:
+    """With what belongs together in one line."""
+    rows = tuple(
+        tuple(
+            replace(
+                cell,
+                value=units.together(cell.value, KEPT),
+                notes=tuple(units.together(note, KEPT) for note in cell.notes),
+            )
+            for cell in row
+        )
+        for row in found.rows
+    )
+    return replace(found, rows=rows)
+
+
+def _fitted(found: Table, width: int, complete: bool) -> list[Table]:
+    """The table as it is shown: in one line a row where that can be, if need be without columns that are dispensable;
+    else with lines that are broken, then with targets below models, then as several tables below each other."""
+    fewer = [found, *(() if complete else (without(found, _DISPENSABLE[: n + 1]) for n in range(len(_DISPENSABLE))))]
+    for one in fewer:
+        if is_one_line(one, width):
+            return [one]
+    for one in (found, *map(stacked, fewer)):
+        if widths_of(one, _WRAPPED, width) is not None:
+            return [one]
+    return blocks(stacked(fewer[-1]), _WRAPPED, width)
+
+
+def _drawn(found: Table, width: int) -> "RichTable":
+    """In one line a row, or as wide as it has to be; where even that is too wide, words are broken."""
     from rich import box
     from rich.table import Table as RichTable
 
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    shown = [index for index, column in enumerate(found.columns) if column not in left_out]
-    for index in shown:
-        column = found.columns[index]
-        table.add_column(column.title, overflow="fold", no_wrap=column.key not in _WRAPPED)
+    widths = widths_of(found, _WRAPPED, width) or [None] * len(found.columns)
+    for column, own in zip(found.columns, widths, strict=True):
+        title = column.title if own is None else "\n".join(wrapped(column.title, own))
+        table.add_column(title, overflow="fold", no_wrap=column.key not in _WRAPPED, width=own)
     for row in found.rows:
-        table.add_row(*(_cell("\n".join((row[i].value, *row[i].notes)), row[i].status) for i in shown))
+        table.add_row(*(_cell("\n".join((cell.value, *cell.notes)), cell.status) for cell in row))
     return table
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from bench.record.record import Record
 from bench.reports.view.matrix import Matrix
 from bench.reports.view.rows import (
@@ -85,7 +87,7 @@ def _line(item: Numbered, timed: Sequence[Make], in_folder: bool, varied: set[st
         Cell(_model(item)),
         Cell(units.clean(target), notes=(*rack_device(record), *given)),
         *(_figure(make(record), "" if make is _equal else mark) if ok else MISSING_CELL for make in timed),
-        *(Cell(make(record)) if ok else MISSING_CELL for make in _COSTS.values()),
+        *(make(record) if ok else MISSING_CELL for make in _COSTS.values()),
         Cell(f"{verdict.sign} {verdict.word}", state, (why,) if why else ()),
     )
 
@@ -133,12 +135,21 @@ def _decode(record: Record) -> str:
     return units.number(figures.figure(record, "decode_tokens_per_s"))
 
 
-def _ran_in(record: Record) -> str:
-    return units.clean(ran_in(record.plan.target) or say("report.unknown"))
+def _ran_in(record: Record) -> Cell:
+    """The precision of the arithmetic; below it that of the KV cache of a language model."""
+    target = record.plan.target
+    arithmetic = ran_in(replace(target, executed_kv_cache=None)) or say("report.unknown")
+    cache = target.executed_kv_cache
+    below = () if cache is None else (units.clean(say("report.kv_cache_in", cache=cache)),)
+    return Cell(units.clean(arithmetic), notes=below)
 
 
-_COSTS: Mapping[str, Make] = MappingProxyType(
-    {"cold_start": _metric("cold_start_ns"), "peak_rss": _metric("peak_rss_bytes"), "ran_in": _ran_in}
+def _cell(name: str) -> Callable[[Record], Cell]:
+    return lambda record: Cell(figures.shown(record, name))
+
+
+_COSTS: Mapping[str, Callable[[Record], Cell]] = MappingProxyType(
+    {"cold_start": _cell("cold_start_ns"), "peak_rss": _cell("peak_rss_bytes"), "ran_in": _ran_in}
 )
 
 

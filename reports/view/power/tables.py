@@ -156,10 +156,11 @@ def _idle_rows(meter: JoinedMeter) -> list[tuple[Cell, ...]]:
     source = say(f"report.meter.idle.{meter.idle.source}", readings=meter.idle.readings)
     cooled = meter.idle.cooldown_s
     note = say("report.meter.cooldown.note" if cooled is not None else "report.meter.cooldown.none")
-    return [
-        plain_row(say("report.meter.idle"), units.figure(meter.idle_watts, "watts"), source),
-        plain_row(say("report.meter.cooldown"), units.duration(None if cooled is None else cooled * 1e9), note),
-    ]
+    rows = [plain_row(say("report.meter.idle"), units.figure(meter.idle_watts, "watts"), source)]
+    if meter.idle.shows_cooldown:
+        spent = units.duration(None if cooled is None else cooled * 1e9)
+        rows.append(plain_row(say("report.meter.cooldown"), spent, note))
+    return rows
 
 
 def _seconds(value: float | None) -> str:

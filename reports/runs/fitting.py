@@ -43,9 +43,9 @@ def widths_of(found: Table, broken: Collection[str], width: int) -> tuple[int, .
     spare = width - BETWEEN * (len(least) - 1) - sum(least)
     if spare < 0:
         return None
-    for _ in range(min(spare, sum(most) - sum(least))):
-        widest = max(range(len(least)), key=lambda index: most[index] - least[index])
-        least[widest] += 1
+    for index in sorted(range(len(least)), key=lambda index: most[index] - least[index]):
+        more = min(spare, most[index] - least[index])  # those first that need least to have no line broken
+        least[index], spare = least[index] + more, spare - more
     return tuple(least)
 
 

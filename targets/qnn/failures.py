@@ -120,15 +120,20 @@ def compiling_failure(error: Exception, request: OpenRequest, soc: socs.Soc | No
             if soc is not None
             else sentence("qnn.not_compiled.any_soc", file=file, text=why)
         )
-        return RunFailure("runtime_error", message, _finalising_remedy(text, request), "compile")
+        return RunFailure("runtime_error", message, _finalising_remedy(text, request, soc), "compile")
     if holds_context(artifact) and CONTEXT_LOST.search(text):
         message = sentence("qnn.context_not_read", file=artifact.path.name, text=said(error, artifact.path))
         return RunFailure("unsupported_format", message, sentence("qnn.compile_context_again"), "compile")
     return opening_failure(error, artifact.path)
 
 
-def _finalising_remedy(text: str, request: OpenRequest) -> Sentence:
-    """What has not been tried yet for a graph that QNN takes and then cannot compile."""
+def _finalising_remedy(text: str, request: OpenRequest, soc: socs.Soc | None) -> Sentence:
+    """What has not been tried yet for a graph that QNN takes and then cannot compile. libQnnHtp 2.51 compiles a
+    quantised LSTM for all SoCs with float16 and for none of the others: it ends with MEM_ALLOC there, of one step as of
+    100."""
+    without_float16 = soc is not None and (not soc.floating_point or soc.float_type != "float16")
+    if "MEM_ALLOC" in text and without_float16 and "LSTM" in request.artifact.facts.operators:
+        return sentence("qnn.lstm_without_float16")
     named = request.device != EMULATED or {"soc", "soc_model", "htp_arch"} & request.options.keys()
     untried = [] if named else [sentence("qnn.name_the_soc")]
     if "MEM_ALLOC" in text:

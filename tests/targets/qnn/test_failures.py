@@ -67,3 +67,23 @@ def test_remedies_of_a_placement_are_sentences(float_tail_net: Path, artifact_of
     assert placement == msgspec.json.decode(msgspec.json.encode(placement), type=Placement)
     with speaking("ko"):
         assert ("Sub tail" in str(found[1]), "Quantise" in str(found[1])) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("soc", "operator", "begin"),
+    [
+        ("qcs6490", "LSTM", "Choose an SoC whose HTP has float16"),
+        ("snapdragon-888", "LSTM", "Choose an SoC whose HTP has float16"),
+        ("qcs8550", "LSTM", "Name the SoC with option soc. Lower the resolution"),
+        ("qcs6490", "Conv", "Name the SoC with option soc. Lower the resolution"),
+    ],
+)
+def test_an_lstm_is_not_compiled_without_float16(
+    qdq_net: Path, artifact_of: Make, soc: str, operator: str, begin: str
+) -> None:
+    """QNN says that memory ran out, whatever the size of the LSTM is: a smaller one is no remedy."""
+    artifact = artifact_of(qdq_net, precision="int8")
+    facts = msgspec.structs.replace(artifact.facts, operators={operator: 1, "QuantizeLinear": 2})
+    request = OpenRequest(msgspec.structs.replace(artifact, facts=facts), "htp-emu")
+    error = RuntimeError("Failed to finalize QNN graph. Error: QNN_COMMON_ERROR_MEM_ALLOC: Memory allocation")
+    assert compiling_failure(error, request, named(soc)).remedy.startswith(begin)

@@ -37,6 +37,7 @@ from bench.process.turns import run_in_turns
 from bench.process.turnstile import Turnstile
 from bench.record.evidence import OTHER_SIDE, Alternation, RepeatRule, Until, of_yardstick
 from bench.record.record import Failure, RecordedRun
+from bench.scenarios.lasting import lasting_of
 from bench.stats.sequential import FIRST_DIFFERENT
 from bench.store.records import save
 from bench.store.unfinished import Unfinished, unfinished
@@ -173,11 +174,12 @@ def plan_pair(
 
 
 def planned(run: PlannedRun, suite: Suite, alternation: Alternation) -> PlannedRun:
-    """``run`` with the repeats and times of an alternation, but for what the user asked by number."""
+    """``run`` with the repeats and times of an alternation, but for what the user asked by number, and for a scenario
+    that says itself how long it lasts."""
     rule, repeats, until = run.rule, run.repeats, alternation.until
     if suite.repeats is None:
         repeats = PRESETS[run.preset].pairs
-    if suite.max_seconds is None:
+    if suite.max_seconds is None and lasting_of(run.scenario) is None:
         rule = shorter_rule(rule, until=until is not None)
     allowed = RepeatRule(repeats, repeats)
     if until is not None:

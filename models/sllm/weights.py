@@ -18,9 +18,10 @@ for its codes. The offsets are added by a second, small product: ``x × (scale �
 code)`` plus the sums of x over each block times the offsets.
 
 What was tried for SmolLM2's Q4_1 (offsets that are no multiple of their scale), as CPU time a token on one thread:
-without the offsets, which is wrong, 1; with this product 1.07 on ONNX Runtime and 1.19 on OpenVINO; with sums by
-``ReduceSum`` instead 1.14 and 1.23; as floating-point zero points, ``(code - zero point) × scale``, 1.2 on OpenVINO,
-and in ``MatMulNBits`` about 9 (elapsed time), since ONNX Runtime then dequantises the whole matrix for each token.
+without the offsets, which is wrong, 1; with this product 1.07 on ONNX Runtime; with sums by ``ReduceSum`` instead 1.14;
+as floating-point zero points, ``(code - zero point) × scale``, in ``MatMulNBits`` about 9 (elapsed time), since ONNX
+Runtime then dequantises the whole matrix for each token. OpenVINO on a CPU gets such zero points where that is faster
+(``bench.targets.openvino.attention``).
 """
 
 from collections.abc import Iterator, Mapping

@@ -37,6 +37,9 @@ DESCRIPTIONS = {
 }
 
 
+PRECISION = "INFERENCE_PRECISION_HINT"
+
+
 def family(device: str) -> str:
     """``GPU.1`` -> ``GPU``, ``HETERO:GPU,CPU`` -> ``HETERO``."""
     return device.split(":", 1)[0].split(".", 1)[0]
@@ -114,3 +117,16 @@ def exact_memory(request: OpenRequest) -> dict[str, str]:
         return {}
     os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = "0"
     return {"CPU_RUNTIME_CACHE_CAPACITY": "0"}
+
+
+def takes_zero_points(device: str, options: Mapping[str, str] | None) -> bool:
+    """Whether offsets of blocks are to be zero points in floating point (``bench.targets.openvino.attention``): on a
+    CPU that computes in less than float32, by ``options`` or by default. In float32 it rounds the inputs of products to
+    8 bits, as it cannot with such zero points, and is slower with them. Other devices were not tried."""
+    if device != "CPU":
+        return False
+    from openvino import Core
+
+    given = options or {}
+    asked = given.get(PRECISION, "f32" if given.get("EXECUTION_MODE_HINT") == "ACCURACY" else "")
+    return (asked or Core().get_property(device, PRECISION).get_type_name()) in ("bf16", "f16")

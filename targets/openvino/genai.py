@@ -135,7 +135,8 @@ class OpenVinoGenai:
             fused = attention_form.may_be_fused(artifact, options) and openvino_devices.family(device) != "NPU"
             plain = plain_decoder(artifact) if fused else None
             windows = plain is not None and any(attention.window for attention in plain.attentions)
-            return stateful_folder(artifact, folder, None if windows else plain)
+            zero_points = openvino_devices.takes_zero_points(device, options)
+            return stateful_folder(artifact, folder, None if windows else plain, zero_points)
         if artifact.path.name != MODEL:
             raise RunFailure(
                 "unsupported_format",

@@ -36,8 +36,11 @@ TYPES = ("ids_dtype", "mask_dtype", "position_dtype")
 NUMBERED = re.compile(r".+_\d+")
 
 
-def stateful_folder(artifact: Artifact, folder: Path, plain: PlainDecoder | None = None) -> Artifact:
-    """Write the folder; the same ``artifact`` gives the same bytes. ``plain``: our decoder, which gets fused attention.
+def stateful_folder(
+    artifact: Artifact, folder: Path, plain: PlainDecoder | None = None, zero_points: bool = False
+) -> Artifact:
+    """Write the folder; the same ``artifact`` gives the same bytes. ``plain``: our decoder, which gets the forms that
+    OpenVINO fuses; with ``zero_points``, offsets of blocks become such.
 
     Raises ``RunFailure`` for what OpenVINO cannot read and for a decoder without the inputs and outputs of
     ``DecoderSpec``.
@@ -53,7 +56,7 @@ def stateful_folder(artifact: Artifact, folder: Path, plain: PlainDecoder | None
     try:
         model = read_by_openvino(openvino.Core(), artifact)
         if plain is not None:
-            with_attention(model, plain, decoder.context_length)
+            with_attention(model, plain, decoder.context_length, zero_points)
         keep_cache_inside(model, decoder)
         model = with_wide_logits(model)
     except RuntimeError as error:
@@ -63,7 +66,7 @@ def stateful_folder(artifact: Artifact, folder: Path, plain: PlainDecoder | None
     _write_json(folder / CONFIG, {"max_position_embeddings": decoder.context_length})
     _write_json(folder / GENERATION, {"do_sample": False})
     files = tuple(folder / name for name in (MODEL, "openvino_model.bin", CONFIG, GENERATION))
-    made = with_attention_facts(artifact, plain) if plain is not None else artifact
+    made = with_attention_facts(artifact, plain, zero_points) if plain is not None else artifact
     return replace(
         made,
         format="openvino_ir",

@@ -137,7 +137,7 @@ class OpenVino:
         if plain is not None:
             from bench.targets.openvino.stateful import stateful_folder
 
-            return stateful_folder(artifact, folder, plain)
+            return stateful_folder(artifact, folder, plain, openvino_devices.takes_zero_points(device, options))
         if onnx_graphs.weights_leave_folder(artifact):
             return onnx_graphs.with_linked_weights(artifact, folder)
         return artifact

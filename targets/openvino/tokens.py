@@ -87,6 +87,10 @@ def _fix_batch(model: Any, decoder: DecoderSpec) -> None:
     model.reshape({name: PartialShape(shape) for name, shape in shapes.items()})
 
 
+UNRELEASABLE = "RoPE"
+"""A layer's type."""
+
+
 class OpenVinoTokenSession(OpenVinoFacts):
     """Batch 1, one request, greedy."""
 
@@ -106,6 +110,7 @@ class OpenVinoTokenSession(OpenVinoFacts):
         self._step_tensors = self._pair(self._token, self._position, self._place)
         self._request = self._made_request()
         self._length = 0
+        self._releases: bool | None = None
 
     def facts(self) -> SessionFacts:
         found = super().facts()
@@ -148,7 +153,12 @@ class OpenVinoTokenSession(OpenVinoFacts):
         return [self, *(type(self)(self._compiled, self._decoder) for _ in range(users - 1))]
 
     def settle(self) -> None:
-        self._compiled.model.release_memory()
+        """Release working memory; not of a graph with ``UNRELEASABLE``, where OpenVINO 2026.4 then writes into memory
+        that it has freed."""
+        if self._releases is None:
+            self._releases = all(node.op != UNRELEASABLE for node in self._executed())
+        if self._releases:
+            self._compiled.model.release_memory()
 
     def _made_request(self) -> Any:
         from openvino import Tensor

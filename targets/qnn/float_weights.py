@@ -17,6 +17,7 @@ from bench.digest import sha256_of
 from bench.targets.grouped_attention import needed
 from bench.targets.plain_decoder import may_be_plain_decoder, plain_decoder
 from bench.targets.qnn.norms import fuse_norms
+from bench.targets.shifted_products import DEQUANTISING, shifted_product
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-DEQUANTISING = "DequantizeLinear"
 EMBEDDING = "embedding.weight"
 ROWS = 1024
 """Rows of a matrix that are dequantised at a time, unless a block has more."""
@@ -111,23 +111,12 @@ class _Dequantised:
         if node.op_type == DEQUANTISING:
             self._matrix(node)
             return None
-        if node.op_type == "Add" and (product := self._shifted(node)) is not None:
-            return helper.make_node("MatMul", product.input, node.output, product.name)
+        if (shifted := shifted_product(node, self._made_by)) is not None:
+            return helper.make_node("MatMul", shifted.product.input, node.output, shifted.product.name)
         if node.name in ("embedding", "embedding.rows") and f"{node.name}.row" in self._made_by:
             self._table()
             return helper.make_node("Gather", [f"{EMBEDDING}.rows", "input_ids"], node.output, node.name)
         return node
-
-    def _shifted(self, node: "onnx.NodeProto") -> "onnx.NodeProto | None":
-        """The product with the codes, where ``node`` adds to it the product with the offsets of its blocks."""
-        product, rest = (self._made_by.get(name) for name in node.input)
-        if product is None or rest is None or {product.op_type, rest.op_type} != {"MatMul"}:
-            return None
-        matrix = self._made_by.get(product.input[1])
-        if matrix is None or matrix.op_type != DEQUANTISING:
-            return None
-        offsets, sums = f"{matrix.input[0]}.offset", f"{product.input[0]}.block_sums"
-        return product if list(rest.input) == [sums, offsets] else None
 
     def _matrix(self, node: "onnx.NodeProto") -> None:
         from onnx import helper

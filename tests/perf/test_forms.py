@@ -19,6 +19,7 @@ from bench.models.files.folder import ModelFolder
 from bench.models.files.gguf_file import GgufFile
 from bench.plugins import discover, load
 from bench.stats.timeline import Timeline
+from bench.targets.openvino.devices import takes_zero_points
 from bench.testing import no_phase
 
 pytestmark = [pytest.mark.perf, pytest.mark.real, pytest.mark.timeout(900)]
@@ -93,12 +94,17 @@ def growth(ours: Generator, theirs: Generator, benchmark: Any) -> tuple[float, f
     return told(benchmark, "ratio", level), told(benchmark, "growth", grown)
 
 
-def test_openvino_grows_with_depth_no_more_than_the_engines_own_import(
+def test_openvino_is_not_slower_than_the_engines_own_import_and_grows_no_more(
     decoder: Artifact, engines_own: Artifact, tmp_path: Path, benchmark: Any
 ) -> None:
-    """Our IR and the one that OpenVINO GenAI makes of the same file, both on openvino:CPU: 5 % more at most."""
+    """Our IR and the one that OpenVINO GenAI makes of the same file, both on openvino:CPU: 5 % more at most. At depth 0
+    ours is not slower where the CPU computes in bfloat16; a hundredth is what the median of so few rounds leaves
+    open."""
     ours, theirs = (opened("openvino:CPU", artifact, tmp_path) for artifact in (decoder, engines_own))
-    assert growth(ours, theirs, benchmark)[1] <= 1.05
+    ratio, grown = growth(ours, theirs, benchmark)
+    assert grown <= 1.05
+    if takes_zero_points("CPU", None):
+        assert ratio <= 1.01
 
 
 @pytest.mark.parametrize(("raw", "genai"), [("ort:cpu", "ort-genai:cpu"), ("openvino:CPU", "openvino-genai:CPU")])

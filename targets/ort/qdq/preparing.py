@@ -47,6 +47,7 @@ def prepared(artifact: Artifact, kept: Path) -> Path:
             "prepare",
         ) from error
     made = onnx.load_model(being_made)
+    fold_factors(made.graph)
     add_computed_biases(made.graph)
     onnx.save_model(made, being_made)
     being_made.replace(path)
@@ -97,6 +98,31 @@ def name_nodes(graph: "onnx.GraphProto") -> None:
         if not node.name and name not in taken:
             node.name = name
             taken.add(name)
+
+
+FACTORS = {"alpha": (1, 0), "beta": (2,)}
+"""Of a Gemm, the inputs that each of its factors multiplies: one of them."""
+
+
+def fold_factors(graph: "onnx.GraphProto") -> None:
+    """Multiply constants of a Gemm by its factors, which are 1 then. The tool forgets ``beta`` when it quantises a
+    bias, gives the bias a scale in which ``alpha`` is missing, and QNN takes neither."""
+    from onnx import numpy_helper
+
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    constants = [node for node in graph.node if node.op_type == "Constant"]
+    stored |= {node.output[0]: one.t for node in constants for one in node.attribute if one.name == "value"}
+    for node in graph.node:
+        if node.op_type != "Gemm" or node.domain:
+            continue
+        for factor in [one for one in node.attribute if one.name in FACTORS and one.f != 1]:
+            constant = [i for i in FACTORS[factor.name] if i < len(node.input) and node.input[i] in stored]
+            name = f"{node.output[0]}_{factor.name}"
+            if not constant or name in stored:
+                continue
+            array = numpy_helper.to_array(stored[node.input[constant[0]]])
+            graph.initializer.append(numpy_helper.from_array((array * factor.f).astype(array.dtype), name))
+            node.input[constant[0]], factor.f = name, 1.0
 
 
 def add_computed_biases(graph: "onnx.GraphProto") -> None:

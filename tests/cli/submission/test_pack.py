@@ -215,6 +215,29 @@ def test_weights_in_other_files_are_packed(tmp_path: Path) -> None:
     assert {"net/net.onnx", "net/weights.bin"} <= names
 
 
+@pytest.mark.parametrize("kind", ["onnx", "openvino_ir"])
+def test_a_reference_is_packed_with_its_weights(tmp_path: Path, kind: str) -> None:
+    """An ONNX graph with its weights in another file, and an IR with its ``.bin``; none of them may be another one."""
+    model = SubmittedModel("net", "net.onnx", reference="float.xml" if kind == "openvino_ir" else "exact/net.onnx")
+    folder = write_submission(tmp_path / "s", submission(models=(model,)))
+    (folder / "exact").mkdir()
+    graph = external(folder / "exact")
+    wanted = {"net.onnx", "weights.bin"}
+    if kind == "openvino_ir":
+        openvino = pytest.importorskip("openvino")
+        openvino.save_model(openvino.Core().read_model(graph), folder / "float.xml")
+        wanted = {"float.xml", "float.bin"}
+    done = pack(folder, "-o", tmp_path / "b.zip", "--despite-rejections")
+    assert (done.exception, done.return_value) == (None, 0)
+    assert verify(tmp_path / "b.zip").return_value == 0
+    files = files_of(tmp_path / "b.zip")
+    found = {name: name.partition("/models/net/reference/")[2] for name in files}
+    assert wanted == {*found.values()} - {""}
+    (weights,) = (name for name, inner in found.items() if inner.endswith(".bin"))
+    write_files(tmp_path / "other.zip", files | {weights: files[weights][:-1] + b"!"})
+    assert verify(tmp_path / "other.zip").return_value == 1
+
+
 def test_of_a_gguf_file_the_file_is_packed_and_not_what_was_made_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

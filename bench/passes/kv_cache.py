@@ -44,6 +44,7 @@ SLOW = 3  # times as much for the minimum number of tokens
 LENGTHS = 6  # that an engine is opened with, or generates
 EXACT_HEAP = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 """Small pieces that a thread has freed would count as handed out."""
+EXECUTED_BITS = {"float32": 32, "float16": 16, "bfloat16": 16, "int8": 8, "int4": 4}
 UNKNOWN_BITS = (8, 8)
 """Minimum size of an element of keys and of values: a runtime may quantise its cache without reporting it."""
 
@@ -71,7 +72,9 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     if decoder is None:
         return so_far
     jobs.say(sentence("run.observing_kv_cache"))
-    return replace(so_far, kv_cache=cache_of(decoder, known(so_far.opening).request, so_far.run.target, jobs))
+    found = cache_of(decoder, known(so_far.opening).request, so_far.run.target, jobs)
+    kept = so_far.checked.facts.kv_cache_precision if so_far.checked else ""
+    return replace(so_far, kv_cache=replace(found, executed_bytes_per_token=executed_cache_bytes(decoder, kept)))
 
 
 def cache_of(decoder: DecoderSpec, request: OpenRequest, target: "TargetChoice", jobs: Runner) -> KvCache:
@@ -150,6 +153,19 @@ def smallest_cache_bytes(decoder: DecoderSpec, bits: tuple[int, int] | None) -> 
     """Bytes a token that keys and values cannot be below. ``bits``: of an element of each, as the runtime reports them.
     Scales are left out."""
     return decoder.kv_cache_elements_per_token * sum(bits or UNKNOWN_BITS) // 2 // 8
+
+
+def executed_cache_bytes(decoder: DecoderSpec, kept: str) -> int | None:
+    """Bytes a token in the types that keys and values were ``kept`` in (``int8``, or ``int8+int4``, keys first),
+    without scales; ``None`` where these or the layout are not known."""
+    if decoder.unknown:
+        return None
+    if kept == decoder.kv_cache_precision:
+        return decoder.kv_cache_bytes_per_token
+    bits = [EXECUTED_BITS.get(name) for name in kept.split("+")]
+    if None in bits or not decoder.kv_cache_elements_per_token:
+        return None
+    return smallest_cache_bytes(decoder, (bits[0] or 0, bits[-1] or 0))
 
 
 class _Observation:

@@ -23,6 +23,7 @@ from bench.pipelines.writing import tried_lines
 from bench.plugins import PluginRef, load
 from bench.quality.judging import first_samples
 from bench.quality.text.limits import TextLimits
+from bench.quality.text.sampling import sampling_of
 from bench.quality.texts import samples_at_most
 from bench.record.inputs import FedInput, InputFacts, TemplateUsed
 from bench.scenarios.batches import batch_size, side_of
@@ -143,8 +144,8 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, fo
             sentence("run.leave_input_out"),
         )
     texts = 0 if job.dataset is None else samples_at_most(job.dataset.folder, TextLimits())
-    if job.dataset is not None and job.dataset.options:
-        raise InputError(sentence("run.dataset_options_of_texts"), sentence("run.leave_them_out"))
+    if job.dataset is not None:
+        sampling_of(job.dataset)
     lines = None if job.pipeline is None else tried_lines(job.pipeline, artifact)
     prompts, template = _prompts(asked, artifact) if lines is None else (lines.prompts, lines.template)
     tokenizer = tokenizer_beside(artifact.path)

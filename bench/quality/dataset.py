@@ -27,7 +27,7 @@ from bench.quality.coco import read_annotations
 from bench.quality.labels import Labels, read_csv, read_json
 from bench.reading import is_file, is_folder, leads_outside, with_slashes
 from bench.record.quality import UNLABELLED, DatasetTask, LeftOut
-from bench.suite.dataset_options import DatasetAsk, DatasetOptions, read_options
+from bench.suite.dataset_options import SAMPLING, DatasetAsk, DatasetOptions, read_options
 from bench.suite.preprocessing import parse_preprocessing
 from bench.words import sentence
 
@@ -72,6 +72,8 @@ def read_listing(ask: DatasetAsk, judged: bool) -> Listing:
     if not is_folder(folder):
         raise InputError(sentence("quality.no_such_folder", folder=folder.name), sentence("quality.check_path"))
     options = read_options(folder, ask.options)
+    if options.states(SAMPLING):
+        raise InputError(sentence("quality.sampling_of_tensors", options=list(SAMPLING)))
     task: DatasetTask | None = options.task or ("judged" if judged else None)
     sources = [name for name in ("labels.json", "labels.csv", ANNOTATIONS) if (folder / name).is_file()]
     if len(sources) > 1:

@@ -36,6 +36,7 @@ from bench.quality.text.samples import (
     tokens_sha256,
     windows_of,
 )
+from bench.quality.text.sampling import sampling_of
 from bench.reading import is_folder
 from bench.record.quality import DatasetFacts, LeftOut
 from bench.words import Sentence, sentence
@@ -76,7 +77,7 @@ def judge_texts(asked: ToJudge, session: OpenedText) -> Judged:
     decoder = decoder_of(asked.request)
     tokenizer = cache(lambda: tokenizer_of(session.tokenizer(), asked.tokenizer))
     if asked.windows is None:
-        samples, facts = _cut(asked, decoder, tokenizer)
+        samples, facts = _cut(asked, decoder, tokenizer, session.logits is None)
     else:
         samples, facts = load_samples(asked.windows), _facts(asked, [], [])
     kept = asked.folder / "windows.npz"
@@ -109,7 +110,7 @@ def _texts(tokenizer: Found, generated: "Ids") -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(stream(int(token)) for token in ids if token >= 0) for stream, ids in streams)
 
 
-def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found) -> "tuple[TextSamples, DatasetFacts]":
+def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found, no_logits: bool) -> "tuple[TextSamples, DatasetFacts]":
     """The samples of all files, within the limits; a file that cannot be used is left out, and told."""
     windows: list[Ids] = []
     items: list[Item] = []
@@ -149,7 +150,10 @@ def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found) -> "tuple[TextS
         digests.append(repr(limits).encode())
     own, left_out = _prompts(asked, decoder, tokenizer, some)
     told += left_out
-    samples = TextSamples(some, own, asked_items, limits.generated if own else 0)
+    sampling = sampling_of(asked.dataset)
+    if sampling is not None and no_logits:
+        told.append(sentence("quality.limit.sampling_needs_logits"))
+    samples = TextSamples(some, own, asked_items, limits.generated if own else 0, sampling)
     facts = _facts(asked, digests, left, samples, tuple(told))
     return samples, replace(facts, tokenizer=tokenizer()[1]) if texts else facts
 
@@ -205,5 +209,6 @@ def _facts(
         count,
         tuple(left),
         limits=limits,
+        options=samples.sampling.stated() if samples is not None and samples.sampling is not None else {},
         tokens_sha256=tokens_sha256(samples.windows) if samples is not None and samples.windows else None,
     )

@@ -46,7 +46,9 @@ ReadFrom = Literal["heap", "process", ""]
 
 class KvCache(Part, frozen=True):
     """``bytes_per_token``: computed from the layout, keys and values of all layers; null, with the ``reason``, if the
-    layout is not known. ``observed_bytes_per_token``: growth of memory for each token that the cache received, or was
+    layout is not known. ``executed_bytes_per_token``: computed likewise, with the types that the cache was kept in
+    (``executed_kv_cache``), without the scales of integers; null if the runtime does not report the types.
+    ``observed_bytes_per_token``: growth of memory for each token that the cache received, or was
     allocated for, in a separate untimed pass, over ``observed_tokens`` tokens; ``observed_ci95`` is its 95 % interval.
     Null, with the ``reason``, if the growth does not show it.
 
@@ -63,6 +65,7 @@ class KvCache(Part, frozen=True):
     read_from: ReadFrom = ""
     at_once: bool = False
     pass_ns: int | None = None
+    executed_bytes_per_token: int | None = None
 
 
 class TokenEnergy(Part, frozen=True):

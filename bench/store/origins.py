@@ -159,7 +159,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "summary.text_generation.tokenized": {"computed": "queries ttft_ns tpot_ns e2e_ns"},
         "summary.text_generation.cached": {"computed": "queries ttft_ns e2e_ns"},
         "summary.text_generation.kv_cache": {
-            "kept": "bytes_per_token observed_bytes_per_token observed_ci95",
+            "kept": "bytes_per_token executed_bytes_per_token observed_bytes_per_token observed_ci95",
             "seen": "observed_tokens reason read_from at_once pass_ns",
         },
         "summary.text_generation.energy": {

@@ -32,6 +32,8 @@ class DatasetOptions(Struct, frozen=True, forbid_unknown_fields=True):
     ``head``: the outputs are those of a published detector (``bench.quality.heads``), whose thresholds and ``nms`` are
     used unless given; ``categories``: which class of the model an annotation's category is, ``anchors``: a published
     set by name, numbers separated by colons, or ``anchors.json``; ``activation``: what is left to apply to the scores.
+
+    Texts: with a ``temperature`` they are drawn, with ``top_p`` and ``seed`` (``bench.quality.text.sampling``).
     """
 
     task: DatasetTask | None = None
@@ -53,6 +55,9 @@ class DatasetOptions(Struct, frozen=True, forbid_unknown_fields=True):
     anchors: str = ""
     nms: Literal["class", "agnostic", "none"] | None = None
     activation: Literal["none", "sigmoid", "softmax"] | None = None
+    temperature: float | None = None
+    top_p: float = 1.0
+    seed: int = 0
 
     def stated(self) -> dict[str, str]:
         """What differs from the defaults, as a record says it."""
@@ -68,6 +73,10 @@ class DatasetOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 DECLARED = ("boxes", "scores", "labels", "box_format", "background")
 """Options that say how the outputs hold boxes: then they are of no published head."""
+SAMPLING = ("temperature", "top_p", "seed")
+"""Options of texts alone."""
+HOTTEST = 100.0
+"""The highest temperature: no model is asked for more than a few."""
 SCORE_THRESHOLD, IOU_THRESHOLD = 0.05, 0.5  # without a head
 
 
@@ -127,6 +136,7 @@ def _converted(given: dict[str, Any], where: str, strict: bool) -> DatasetOption
         raise InputError(
             sentence("suite.max_detections_must_more_not", where=where, max_detections=options.max_detections)
         )
+    _refuse_sampling(options, where)
     declared = [name for name in DECLARED if options.states((name,))]
     if options.head and declared:
         raise InputError(
@@ -134,3 +144,15 @@ def _converted(given: dict[str, Any], where: str, strict: bool) -> DatasetOption
             sentence("suite.give_head_or_declared"),
         )
     return options
+
+
+def _refuse_sampling(options: DatasetOptions, where: str) -> None:
+    """Raises ``InputError`` for a way to draw texts that there is not."""
+    if options.temperature is None and options.states(SAMPLING):
+        raise InputError(sentence("suite.sampling_needs_temperature", where=where))
+    if options.temperature is not None and not 0 < options.temperature <= HOTTEST:
+        raise InputError(sentence("suite.temperature_bounds", where=where, value=options.temperature, most=HOTTEST))
+    if not 0 < options.top_p <= 1:
+        raise InputError(sentence("suite.top_p_bounds", where=where, value=options.top_p))
+    if not 0 <= options.seed < 1 << 63:
+        raise InputError(sentence("suite.seed_bounds", where=where, value=options.seed))

@@ -290,6 +290,7 @@ _PLACED: dict[str, Callable[[Record], Value] | None] = {
     "tokenized_ttft_ns": _tokenized("ttft_ns"),
     "tokenized_e2e_ns": _tokenized("e2e_ns"),
     "kv_cache_bytes_per_token": _kv_cache("bytes_per_token"),
+    "kv_cache_executed_bytes_per_token": _kv_cache("executed_bytes_per_token"),
     "kv_cache_observed_bytes_per_token": _kv_cache("observed_bytes_per_token"),
     "cpu_seconds_per_prompt_token": _token_energy("cpu_seconds_per_prompt_token"),
     "cpu_seconds_per_generated_token": _token_energy("cpu_seconds_per_generated_token"),

@@ -64,7 +64,8 @@ PLUGIN_FLOORS = {
     ),
     "targets": (
         "processor distributions safe_options compiled_graphs decoding feeds onnx_graphs onnx_nodes onnx_precision "
-        "runners plain_decoder quantisable | attention_form grouped_attention | ort openvino | qnn | ort_genai"
+        "runners plain_decoder quantisable shifted_products | attention_form grouped_attention | "
+        "ort openvino | qnn | ort_genai"
     ),
     "reports": (
         "templates words | view | charts | runs comparisons dossiers gates quantisations trends tunings | "

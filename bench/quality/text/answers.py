@@ -1,5 +1,5 @@
-"""What a language model gives on its samples: likelihoods of tokens and choices, greedy tokens, and logits, of which as
-many are kept as fit into a file."""
+"""What a language model gives on its samples: likelihoods of tokens and choices, generated tokens, and logits, of which
+as many are kept as fit into a file."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -13,6 +13,7 @@ from bench.inputs.tensor_files import load_feeds, save_feeds
 from bench.measure.text_driver import OpenedText
 from bench.quality.text.limits import WINDOW, stride_of
 from bench.quality.text.samples import Item, TextSamples
+from bench.quality.text.sampling import drawn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +29,9 @@ class TextAnswers(Struct, frozen=True, kw_only=True):
     """``surprise`` [tokens]: negative log-likelihood of each scored token, in nats, and ``best`` [tokens] the model's
     own choice there, window after window. ``logits``: file of float32 [kept, vocab_size], of one in ``stride`` of these
     positions. ``scores`` [choices]: log-likelihood of each choice, item after item. ``generated`` [prompts, n]: greedy
-    ids, −1 behind the last; ``best_ids`` and ``best_logits`` [prompts, n, 256] of the same positions, −1 and NaN where
-    they are not known. What the engine does not show is empty. ``window_s``: seconds that a window took, on average."""
+    ids, or drawn ones, −1 behind the last; ``best_ids`` and ``best_logits`` [prompts, n, 256] of the same positions, −1
+    and NaN where they are not known; of drawn ids the noise is in the logits. What the engine does not show is empty.
+    ``window_s``: seconds that a window took, on average."""
 
     surprise: "Array"
     best: "Array"
@@ -122,12 +124,18 @@ def _generations(session: OpenedText, samples: TextSamples, best: int) -> "dict[
     best_ids, best_logits = np.full((*shape, best), -1, np.int64), np.full((*shape, best), np.nan, np.float32)
     nothing = np.zeros(0, np.int64)
     for i, prompt in enumerate(samples.prompts):
-        ids = session.greedy(nothing, prompt, samples.generated)
-        generated[i, : len(ids)] = ids
-        if session.logits is None or not ids or len(prompt) + len(ids) > WINDOW:
-            continue
-        whole = np.concatenate([prompt, np.array(ids[:-1], np.int64)])
-        rows = np.asarray(session.logits(whole))[len(prompt) - 1 :]
+        if samples.sampling is not None:
+            if session.logits is None:
+                return {}
+            ids, rows = drawn(session.logits, prompt, samples.generated, i, samples.sampling)
+            generated[i] = ids
+        else:
+            ids = session.greedy(nothing, prompt, samples.generated)
+            generated[i, : len(ids)] = ids
+            if session.logits is None or not ids or len(prompt) + len(ids) > WINDOW:
+                continue
+            whole = np.concatenate([prompt, np.array(ids[:-1], np.int64)])
+            rows = np.asarray(session.logits(whole))[len(prompt) - 1 :]
         order = np.argsort(-rows, axis=1, kind="stable")[:, :best]
         best_ids[i, : len(ids)] = order
         best_logits[i, : len(ids)] = np.take_along_axis(rows, order, axis=1)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from bench.inputs.tensor_files import load_feeds, save_feeds
 from bench.quality.text.limits import TextLimits
+from bench.quality.text.sampling import Sampling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,12 +32,14 @@ class Item(Struct, frozen=True):
 
 
 class TextSamples(Struct, frozen=True):
-    """``windows`` and ``prompts``: int64 ids [n] each. ``generated``: how many tokens follow a prompt."""
+    """``windows`` and ``prompts``: int64 ids [n] each. ``generated``: how many tokens follow a prompt; ``sampling``:
+    how they are drawn, ``None``: greedily."""
 
     windows: "tuple[Ids, ...]" = ()
     prompts: "tuple[Ids, ...]" = ()
     items: tuple[Item, ...] = ()
     generated: int = 0
+    sampling: Sampling | None = None
 
     def save(self, path: Path) -> None:
         """As ``load`` reads it; equal samples give equal bytes."""
@@ -48,6 +51,9 @@ class TextSamples(Struct, frozen=True):
             arrays |= {f"item.{i:06}.{j:03}": ids for j, ids in enumerate(item.choices)}
             arrays[f"facts.{i:06}"] = np.array([item.answer, *item.begins, *item.sizes], np.int64)
         arrays["generated"] = np.array(self.generated, np.int64)
+        if self.sampling is not None:
+            seed = np.array(self.sampling.seed, np.int64)
+            arrays |= {"seed": seed, "sampling": np.array([self.sampling.temperature, self.sampling.top_p])}
         save_feeds(path, arrays)
 
 
@@ -65,7 +71,11 @@ def load_samples(path: Path) -> TextSamples:
             half = len(rest) // 2
             choices = named(f"item.{name.removeprefix('facts.')}.")
             items.append(Item(choices, tuple(rest[:half]), tuple(rest[half:]), answer))
-    return TextSamples(named("window."), named("prompt."), tuple(items), int(stored["generated"]))
+    drawn = None
+    if "sampling" in stored:
+        temperature, top_p = map(float, stored["sampling"])
+        drawn = Sampling(temperature, top_p, int(stored["seed"]))
+    return TextSamples(named("window."), named("prompt."), tuple(items), int(stored["generated"]), drawn)
 
 
 def tokens_sha256(windows: "Iterable[Ids]") -> str:

@@ -62,9 +62,13 @@ def _rate(record: Record, state: Status) -> tuple[str, ...]:
 
 def _observed(text: TextGeneration) -> tuple[str, ...]:
     kv = text.kv_cache
-    if kv is None or kv.observed_bytes_per_token is None:
+    if kv is None:
         return ()
-    return (say("report.observed", size=kv.observed_bytes_per_token),)
+    executed = kv.executed_bytes_per_token
+    kept = (say("report.cache_as_kept", size=executed),) if executed not in (None, kv.bytes_per_token) else ()
+    if kv.observed_bytes_per_token is None:
+        return kept
+    return (*kept, say("report.observed", size=kv.observed_bytes_per_token))
 
 
 def _cost(text: TextGeneration) -> tuple[str]:

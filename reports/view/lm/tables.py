@@ -110,10 +110,10 @@ def _cache(found: KvCache | None) -> list[tuple[Cell, ...]]:
         return []
     note = _observed(found) if found.observed_bytes_per_token is not None else units.clean(str(found.reason))
     title = say("report.column.kv_cache")
-    return [
-        plain_row(title, units.size(found.bytes_per_token), say("report.text.cache_layout")),
-        plain_row(title, units.size(found.observed_bytes_per_token), note),
-    ]
+    rows = [plain_row(title, units.size(found.bytes_per_token), say("report.text.cache_layout"))]
+    if found.executed_bytes_per_token not in (None, found.bytes_per_token):
+        rows.append(plain_row(title, units.size(found.executed_bytes_per_token), say("report.text.cache_executed")))
+    return [*rows, plain_row(title, units.size(found.observed_bytes_per_token), note)]
 
 
 def _observed(found: KvCache) -> str:

@@ -11,7 +11,14 @@ from msgspec.structs import replace
 from bench.analysis.cache_growth import Reading, full, judged, slope
 from bench.contracts import CacheTensor, DecoderSpec
 from bench.measure.text_driver import OpenedText
-from bench.passes.kv_cache import MemoryInUse, cache_of, heap_reader, observe, smallest_cache_bytes
+from bench.passes.kv_cache import (
+    MemoryInUse,
+    cache_of,
+    executed_cache_bytes,
+    heap_reader,
+    observe,
+    smallest_cache_bytes,
+)
 from bench.record.text import KvCache
 from bench.testing import FakeFacts, FakeTokenSession
 from bench.words import sentence
@@ -233,6 +240,24 @@ def test_the_smallest_cache_goes_by_the_types_that_the_runtime_reports(
 ) -> None:
     """5 layers, 4 heads of 8, keys and values; one byte an element where the runtime reports nothing."""
     assert expected == smallest_cache_bytes(DECODER, bits)
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        ("float32", 5 * 4 * 8 * 2 * 4),
+        ("bfloat16", 5 * 4 * 8 * 2 * 2),
+        ("int8", 5 * 4 * 8 * 2),
+        ("int8+int4", 5 * 4 * 8 * 3 // 2),
+        ("", None),
+        ("packed", None),
+    ],
+)
+def test_the_cache_as_it_was_kept(kept: str, expected: int | None) -> None:
+    """5 layers, 4 heads of 8, keys and values, in the types that the runtime reports, keys first; null without them,
+    and where the layout is not known."""
+    assert expected == executed_cache_bytes(DECODER, kept)
+    assert executed_cache_bytes(replace(DECODER, layers=0, unknown="several graphs"), kept) is None
 
 
 def test_only_what_grows_with_tokens_is_counted() -> None:

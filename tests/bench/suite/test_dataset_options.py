@@ -31,6 +31,11 @@ def test_the_flag_wins_over_the_file(tmp_path: Path) -> None:
         ("task=guessing", "--dataset-options: Invalid enum value 'guessing'"),
         ("iou_threshold=2", "iou_threshold must be between 0 and 1, not 2"),
         ("max_detections=0", "max_detections must be 1 or more, not 0"),
+        ("seed=1", "top_p and seed are of texts that are drawn, which a temperature asks for"),
+        ("temperature=0", "temperature must be above 0 and at most 100, not 0"),
+        ("temperature=nan", "temperature must be above 0 and at most 100, not"),
+        ("temperature=1,top_p=0", "top_p must be above 0 and at most 1, not 0"),
+        ("temperature=1,seed=-1", "seed must be 0 or more, and below 2^63, not -1"),
     ],
 )
 def test_wrong_options_are_named(text: str, message: str) -> None:

@@ -144,7 +144,7 @@ def test_a_device_that_joins_does_what_one_that_stands_still_cannot(
     suite.write_text(
         SUITE.replace('{id = "chip:npu"}', '{id = "chip:npu"}, {id = "chip:npu", options = {latency_us = "1"}}')
     )
-    given = ("run", str(suite), "--where", "device=snapdragon*", "--grace", "1", "-o", str(out), "--plugin", str(MODEL))
+    given = ("run", str(suite), "--where", "device=snapdragon*", "--grace", "3", "-o", str(out), "--plugin", str(MODEL))
 
     def stopped(device: str) -> None:
         os.kill(rack.pid(device), signal.SIGSTOP)

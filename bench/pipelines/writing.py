@@ -23,7 +23,7 @@ from bench.pipelines.lines import lines_of, read_line
 from bench.pipelines.named import Stages, facts_of
 from bench.record.inputs import NotTaken, TemplateUsed
 from bench.record.samples import NEVER
-from bench.scenarios.staged import TEXT
+from bench.scenarios.staged import TEXT, refuse_hop
 from bench.stats.timeline import Timeline
 from bench.words import sentence
 
@@ -54,12 +54,13 @@ class Answer(Struct, frozen=True):
 
 
 def of_text(ask: PipelineAsk, model_id: str) -> PipelineAsk:
-    """``ask`` of a language model. Raises ``InputError`` for another kind than ``text``, and without files of its
-    own."""
+    """``ask`` of a language model. Raises ``InputError`` for another kind than ``text``, without files of its own, and
+    for a ``hop_ms``."""
     if ask.kind not in (AUTO, TEXT):
         raise InputError(
             sentence("pipeline.writes_text", model_id=model_id, kind=ask.kind), sentence("pipeline.say_text")
         )
+    refuse_hop(TEXT, ask.hop_ms)
     if ask.labelled:
         raise InputError(sentence("pipeline.lines_of_dataset", model_id=model_id), sentence("pipeline.give_inputs"))
     return replace(ask, kind=TEXT)

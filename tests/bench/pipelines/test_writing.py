@@ -146,6 +146,8 @@ def test_what_a_language_model_cannot_take_is_said(room: Path) -> None:
     artifact = fake_artifact(room / "m.onnx", "text_generation")
     with pytest.raises(InputError, match="generates text, which is the pipeline text; detection"):
         tried_lines(asked(room, kind="detection"), artifact)
+    with pytest.raises(InputError, match="hop_ms"):
+        tried_lines(asked(room, hop_ms=20.0), artifact)
     with pytest.raises(InputError, match="not a dataset"):
         tried_lines(asked(room, labelled=True), artifact)
     (room / "tokenizer_config.json").unlink()

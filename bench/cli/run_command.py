@@ -87,7 +87,7 @@ if TYPE_CHECKING:
 @option("--profile", is_flag=True, help="cli.help.run.profile")
 @option("--meter-marker", is_flag=True, help="cli.help.run.meter_marker")
 @option("--meter-log", metavar="FILE[:KEY=VALUE,…]", help="cli.help.run.meter_log")
-@option("--live-meter", metavar="joulescope[:SERIAL][,uncertainty=0.5%]", help="cli.help.run.live_meter")
+@option("--live-meter", metavar="joulescope[:SERIAL][,uncertainty=…]", help="cli.help.run.live_meter")
 @option("--timeout", type=FLOAT, metavar="SECONDS", help="cli.help.run.timeout")
 @option(
     "--against",

@@ -5,7 +5,8 @@ of test_quiet.py for example.
 
     pytest tests/perf/fleet/test_awake.py -m perf
 
-Two minutes each on a quiet machine. The control is a process that works for 1 ms every 20: it must be noticed.
+Two minutes each on a machine whose processors keep one speed: between two, the answer is that it cannot be told. The
+control is a process that works for 1 ms every 20: it must be noticed.
 """
 
 import math

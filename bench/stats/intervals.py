@@ -46,8 +46,8 @@ def median_error(values: NDArray[Any]) -> float | None:
     n = len(values)
     if n < LEAST_FOR_MEDIAN_ERROR:
         return None
-    rank = max(1, round((n + 1) / 2 - math.sqrt(n)))
     from scipy.special import bdtr, ndtri
 
+    rank = max(1, round((n + 1) / 2 - math.sqrt(n)))
     in_order = np.sort(values)
     return float((in_order[n - rank] - in_order[rank - 1]) / (-2 * ndtri(bdtr(rank - 1, n, 0.5))))

@@ -101,13 +101,13 @@ def test_the_same_blocks_in_four_bits_keep_it(
     samples: TextSamples,
     exact: float,
 ) -> None:
-    """To 0.5 %; activations are rounded to 8 bits, and no difference from float32 is shown."""
+    """To 0.5 %, and to 1 % with its interval, which holds float32's; activations are rounded to 8 bits."""
     run, _ = answered(target, "int4", **options)
     value, pair = compared_with(reference, run, samples)
     assert exact == pytest.approx(value, rel=5e-3)
     assert pair.ratio_interval95 is not None
-    assert pair.word in ("same", "cannot_tell")
-    assert pair.ratio_interval95[0] < 1 < pair.ratio_interval95[1]
+    low, high = pair.ratio_interval95
+    assert 0.99 < low < 1 < high < 1.01
     beside = compared(samples, reference, run)
     figures = {one.name: one.value for one in summarise(beside.metrics, beside.results, 2)}
     assert 0 < figures["kl_divergence"] < figures["kl_divergence_p99"] < figures["kl_divergence_max"]

@@ -82,7 +82,7 @@ def test_a_third_language_shows_in_the_help(tmp_path: Path) -> None:
     assert (0, "") == (done.returncode, done.stderr)
     assert "Aufruf: odb run" in done.stdout
     assert "Name eines Modells." in done.stdout
-    assert "Fix an input's shape." in done.stdout
+    assert "Fix an input's shape," in done.stdout
     assert "Language: de, en, ko." in done.stdout
 
 

@@ -48,11 +48,10 @@ def asked_metering(marker: bool, log: str | None, live: str | None) -> Metering:
     ask = parse_log(log) if log is not None else None
     meter = stated = None
     if live is not None:
-        name, _, rest = live.partition(":")
+        which, _, pairs = live.partition(",")
+        name, _, serial = which.partition(":")
         if name != LIVE:
             raise UnknownName(sentence("power.live.meter"), name, [LIVE])
-        first, _, others = rest.partition(",")
-        serial, pairs = ("", rest) if "=" in first else (first, others)
         stated = parse_meter(pairs, "--live-meter")
         meter = Joulescope(serial)
     if ask is not None and ask.file.exists() and ask.file.stat().st_size:

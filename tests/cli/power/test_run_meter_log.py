@@ -306,6 +306,29 @@ def test_the_command_reads_a_meter_live(
     assert driver.told[-1] == ("finalize",)
 
 
+@pytest.mark.parametrize(
+    ("text", "uncertainty"),
+    [
+        ("joulescope", None),
+        ("joulescope:000415", None),
+        ("joulescope,uncertainty=0.5%", 0.005),
+        ("joulescope:000415,uncertainty=0.5%", 0.005),
+    ],
+)
+def test_a_live_meter_states_its_uncertainty_with_or_without_a_serial(text: str, uncertainty: float | None) -> None:
+    stated = asked_metering(False, None, text).stated
+    assert stated is not None
+    assert stated.uncertainty == uncertainty
+
+
+@pytest.mark.parametrize(
+    "text", ["yokogawa", "joulescope,uncertainty=-3%", "joulescope,uncertainty=0.5", "joulescope,x=1"]
+)
+def test_a_live_meter_that_is_not_understood_is_refused(text: str) -> None:
+    with pytest.raises(OdbError):
+        asked_metering(False, None, text)
+
+
 def test_a_meter_that_is_not_there_leaves_nothing(
     command: Callable[..., tuple[Result, Script]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,15 @@ def set_up_engine() -> None:
         handler.addFilter(_is_news)
 
 
+def said_by(error: BaseException) -> str:
+    """What the lowest layer said that said anything; the kind of the error where none did."""
+    said = ""
+    below: BaseException | None = error
+    while below is not None:
+        said, below = str(below) or said, below.__cause__
+    return said or type(error).__name__
+
+
 def _is_news(entry: logging.LogRecord) -> bool:
     """Not the traceback of a lost connection: a rack goes on after it, and both ends say so in their own words."""
     error = entry.exc_info[1] if entry.exc_info else None

@@ -37,7 +37,8 @@ class DeviceFacts(Struct, frozen=True, kw_only=True):
         return tuple(f"{plugin}:{device.name}" for plugin, facts in found for device in facts.devices if device.usable)
 
     def resources(self) -> dict[str, float]:
-        """What the scheduler matches: one of the device, of each label, and of each target that can be used."""
+        """What the scheduler matches: one of the device, of each label, of each target that can be used, and of each
+        version of a runtime or driver."""
         return dict.fromkeys(self._resources(), 1.0)
 
     def _resources(self) -> Iterator[str]:
@@ -45,10 +46,12 @@ class DeviceFacts(Struct, frozen=True, kw_only=True):
         yield f"device={self.name}"
         yield from (f"{key}={value}" for key, value in sorted(self.labels.items()) if value)
         yield from (f"target={target}" for target in self.usable)
+        yield from (f"{name}={text}" for name, text in sorted(self.versions.items()))
 
 
 class Running(Struct, frozen=True, kw_only=True):
-    """The order that a device carries out now."""
+    """The order that a device carries out now, ``since_utc_ns``. ``step``: what it does of it since
+    ``step_since_utc_ns``; empty where that has no name."""
 
     order: str
     model: str
@@ -56,6 +59,7 @@ class Running(Struct, frozen=True, kw_only=True):
     scenario: str
     since_utc_ns: int
     step: Sentence | str = ""
+    step_since_utc_ns: int = 0
 
 
 class DeviceState(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ has begun which. Lines that are not whole, as of a killed client or a bad disk, 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Literal
 
 import msgspec
@@ -18,16 +19,17 @@ from bench.store.lines import line_of, lines_in
 from bench.words import Sentence, sentence
 
 LEDGER = "fleet.jsonl"
-Kind = Literal["plan", "sent", "began", "fetched", "acknowledged", "dropped", "refused", "lost", "left_out"]
+Kind = Literal["folder", "plan", "sent", "began", "fetched", "acknowledged", "dropped", "refused", "lost", "left_out"]
 DONE = ("fetched", "acknowledged")
 UNDER_WAY = ("sent", "began")
 SAID_ONCE = ("plan", "left_out")
+MARK_BYTES = 8
 
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``order``: its id; a line ``left_out`` has none. ``model``, ``target``, ``scenario``: texts, on ``plan`` and
-    ``left_out``. ``record``: the folder of the record, on ``fetched``. ``code``, ``reason``, ``remedy``: why something
-    was refused, lost or left out."""
+    """``order``: its id; lines ``folder`` and ``left_out`` have none. ``mark``: on ``folder``, the first line; see
+    ``Order.folder``. ``model``, ``target``, ``scenario``: texts, on ``plan`` and ``left_out``. ``record``: the folder
+    of the record, on ``fetched``. ``code``, ``reason``, ``remedy``: why something was refused, lost or left out."""
 
     kind: Kind
     utc: str = ""
@@ -36,6 +38,7 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str = ""
     target: str = ""
     scenario: str = ""
+    mark: str = ""
     record: str = ""
     code: str = ""
     reason: Sentence | str = ""
@@ -71,13 +74,17 @@ def standings_of(path: Path) -> dict[str, Standing]:
 
 
 class Ledger:
-    """The ledger at ``path``, opened to add to it. Raises ``InputError`` where it cannot be written."""
+    """The ledger at ``path``, opened to add to it. ``mark``: of its folder. Raises ``InputError`` where it cannot be
+    written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.standings = standings_of(path)
-        told = (line for line in read_ledger(path) if line.kind in SAID_ONCE)
-        self._told = {msgspec.structs.replace(line, utc="") for line in told}
+        lines = [*read_ledger(path)]
+        self.standings: dict[str, Standing] = {}
+        for line in lines:
+            _take(self.standings, line)
+        self._told = {msgspec.structs.replace(line, utc="") for line in lines if line.kind in SAID_ONCE}
+        self.mark = next((line.mark for line in lines if line.kind == "folder"), "")
         try:
             self._file: IO[bytes] = path.open("ab")
             if path.stat().st_size and not _ends_a_line(path):
@@ -87,6 +94,9 @@ class Ledger:
                 sentence("store.not_written", path=path, strerror=error.strerror),
                 sentence("store.free_space_choose_another_folder"),
             ) from None
+        if not lines:
+            self.mark = token_hex(MARK_BYTES)
+            self.add(Line(kind="folder", mark=self.mark))
 
     def close(self) -> None:
         """Nothing more is added."""

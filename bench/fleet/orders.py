@@ -28,13 +28,15 @@ class OrderFile(Struct, frozen=True, kw_only=True):
 class Order(Struct, frozen=True, kw_only=True):
     """One run. ``suite``: a ``Suite`` with one model, one target and one scenario, as JSON; its files are named as in
     ``files``. ``device``: the device that must carry it out; empty: any that has ``labels`` (``soc=qcs8550``).
-    ``plugins``: those of ``files`` that are code."""
+    ``plugins``: those of ``files`` that are code. ``folder``: the mark of the client's folder: what a device has
+    measured for another, as last night, is not taken for it."""
 
     suite: bytes
     files: tuple[OrderFile, ...] = ()
     device: str = ""
     labels: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
+    folder: str = ""
 
     @property
     def id(self) -> str:
@@ -70,7 +72,7 @@ class Wanted(Struct, frozen=True, kw_only=True, tag="wanted"):
 
 class Refused(Struct, frozen=True, kw_only=True, tag="refused"):
     """Nothing was begun, or the process that measured died without a record. ``code``: ``quarantined``, ``dropped``,
-    ``no_plugins``, ``disk_full``, ``crashed``, ``wrong_file`` or ``cannot_plan``."""
+    ``no_plugins``, ``disk_full``, ``busy``, ``crashed``, ``wrong_file`` or ``cannot_plan``."""
 
     order: str
     device: str

@@ -33,7 +33,7 @@ class _Known(Struct):
 def read_rack(out: Path) -> Rack:
     """What the folder ``out`` of ``odb fleet run`` holds: every readable record, and a gap for each order without one
     and for all that was left out. Raises ``InputError`` for a folder without records and without a ledger."""
-    lines = [*read_ledger(out / LEDGER)]
+    lines = [line for line in read_ledger(out / LEDGER) if line.kind != "folder"]
     if not lines or record_folders(out):
         runs, refused = every_record(out)
     else:

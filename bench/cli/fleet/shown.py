@@ -41,7 +41,7 @@ def print_plan(plan: "FleetPlan", devices: "Sequence[Asked]", as_json: bool) -> 
     whole = plan_seconds(plan.orders)
     if as_json:
         with speaking("en"):
-            rows = [{**_order(one), **_seconds(order_seconds(one))} for one in plan.orders]
+            rows = [{**_run(one), **_seconds(order_seconds(one))} for one in plan.orders]
             gaps = [_left_out(one) for one in plan.left_out]
             held = {one.facts.name: str(one.state.quarantined) for one in devices if one.state.quarantined}
         echo_json({"orders": rows, "left_out": gaps, "quarantined": held, **_seconds(whole)})
@@ -111,7 +111,7 @@ def for_scripts(outcome: "Outcome", records: "Sequence[Record]") -> dict[str, An
             {"order": line.order, "device": line.device, "state": line.kind, **_why(line)} for line in failed.values()
         ]
         return {
-            "orders": [_order(one) for one in outcome.plan.orders],
+            "orders": [{"order": one.id, **_run(one)} for one in outcome.plan.orders],
             "records": records,
             "failed": lines,
             "left_out": [_left_out(one) for one in outcome.plan.left_out],
@@ -136,6 +136,7 @@ def device_for_scripts(one: "Asked", queued: Sequence[str]) -> dict[str, Any]:
                 "scenario": running.scenario,
                 "seconds": round(running_seconds(one), 1),
                 "step": str(running.step),
+                "step_seconds": round(step_seconds(one), 1),
             },
             "queued": list(queued),
             "finished": list(one.state.finished),
@@ -181,7 +182,17 @@ def waiting(one: "Asked", queues: Mapping[str, Sequence[str]]) -> list[str]:
 def running_seconds(one: "Asked") -> float:
     """How long the device's run has gone on, by the device's own clock."""
     running = one.state.running
-    return 0.0 if running is None else max(0.0, (one.facts.utc_ns - running.since_utc_ns) / 1e9)
+    return 0.0 if running is None else _since(one, running.since_utc_ns)
+
+
+def step_seconds(one: "Asked") -> float:
+    """How long it has done what it does of its run."""
+    running = one.state.running
+    return 0.0 if running is None or not running.step else _since(one, running.step_since_utc_ns)
+
+
+def _since(one: "Asked", utc_ns: int) -> float:
+    return max(0.0, (one.facts.utc_ns - utc_ns) / 1e9)
 
 
 def _doing(one: "Asked") -> str:
@@ -193,7 +204,8 @@ def _doing(one: "Asked") -> str:
         time = clock_text(running_seconds(one))
         parts.append(say("cli.fleet.state.running", what=what or clean(running.order), time=time))
         if running.step:
-            parts[-1] = say("cli.fleet.state.step", what=parts[-1], step=clean(str(running.step)))
+            step, time = clean(str(running.step)), clock_text(step_seconds(one))
+            parts[-1] = say("cli.fleet.state.step", what=parts[-1], step=step, time=time)
     if one.state.quarantined:
         parts.append(say("cli.fleet.state.quarantined", reason=clean(str(one.state.quarantined))))
     elif running is None:
@@ -212,9 +224,8 @@ def _few(names: list[str]) -> str:
     return shown if len(names) <= MOST_NAMES else say("cli.fleet.and_more", shown=shown, count=len(names) - MOST_NAMES)
 
 
-def _order(one: "FleetOrder") -> dict[str, Any]:
+def _run(one: "FleetOrder") -> dict[str, Any]:
     return {
-        "order": one.id,
         "devices": list(one.devices),
         "model": one.model,
         "target": one.target,

@@ -14,6 +14,7 @@ from bench.errors import InputError, OdbError
 from bench.fleet.client.rack import Asked, Away, Declined, Garbled, Holdings
 from bench.fleet.device import calls
 from bench.fleet.device.task import carry_out
+from bench.fleet.engine import said_by
 from bench.fleet.facts import DeviceFacts, DeviceState
 from bench.fleet.orders import TOPIC, Answer, Event, Finished, Order, Refused
 from bench.fleet.security import Party
@@ -212,7 +213,7 @@ class DaskRack:
     # ------------------------------------------------------------------------------------------- the connection
 
     def _unreachable(self, error: Exception) -> InputError:
-        said = {"scheduler": self._scheduler, "reason": str(error.__cause__ or error) or type(error).__name__}
+        said = {"scheduler": self._scheduler, "reason": said_by(error)}
         return InputError(sentence("fleet.client.unreachable", **said), sentence("fleet.client.unreachable.remedy"))
 
     async def _connected(self) -> "Client":
@@ -236,7 +237,7 @@ class DaskRack:
                     **self._party.arguments(),
                 )
             except (OSError, TimeoutError, RuntimeError, ValueError, ImportError) as error:
-                raise Away(str(error)) from _innermost(error)
+                raise Away(said_by(error)) from error
             client.subscribe_topic(TOPIC, self._hear)
             self._client = client
             return client
@@ -337,12 +338,6 @@ def _queued(dask_scheduler: Any) -> dict[str, list[str]]:
             for address in task.worker_restrictions or ():
                 found.setdefault(address, []).append(rest.rpartition("-")[0])
     return found
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
 
 
 def _answer(data: Any) -> Answer:

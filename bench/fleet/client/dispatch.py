@@ -27,6 +27,8 @@ ATTEMPTS = 3
 AT_ONCE = 4
 """So many devices get files at the same time, which bounds the memory that the scheduler needs."""
 LONGEST_PAUSE_S = 5.0
+OF_THE_DEVICE = ("quarantined", "busy")
+"""Why a device refuses, whatever the order is: it gets no more of them."""
 
 
 class Dispatch:
@@ -299,8 +301,8 @@ class Dispatch:
             await self._died(device, order, refused.reason, refused.remedy)
         elif refused.code == "dropped":  # for another client of the rack; here it is still wanted
             self._put_back(order)
-        elif refused.code == "quarantined":
-            self._bar(device, "quarantined", refused.reason, refused.remedy)
+        elif refused.code in OF_THE_DEVICE:
+            self._bar(device, refused.code, refused.reason, refused.remedy)
         else:
             order = self._waiting.open[order.id]  # a device may have joined since
             self._excluded.setdefault(order.id, set()).add(device)

@@ -85,7 +85,8 @@ class FleetPlan(Struct, frozen=True, kw_only=True):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What a fleet is to measure. ``versions``: of this client. ``each``: on every fitting device; otherwise on any."""
+    """What a fleet is to measure. ``versions``: of this client. ``each``: on every fitting device; otherwise on any.
+    ``folder``: the mark of the folder that the records are for; empty: none is written."""
 
     suite: Suite
     catalog: Catalog
@@ -93,6 +94,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     where: Where = {}
     each: bool = False
     versions: Mapping[str, str] = {}
+    folder: str = ""
 
 
 class _Wish(Struct, frozen=True):
@@ -173,6 +175,7 @@ def _order(asked: Asked, wish: _Wish, devices: tuple[str, ...]) -> FleetOrder:
         device=devices[0] if asked.each else "",
         labels=() if asked.each else tuple(f"{key}={value}" for key, value in sorted(asked.where.items())),
         plugins=wish.plugins,
+        folder=asked.folder,
     )
     words = {"model": wish.model, "target": wish.target, "scenario": wish.scenario}
     return FleetOrder(id=order.id, order=order, devices=devices, silent_s=wish.silent_s, run=wish.run, **words)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.errors import InputError
 from bench.fleet.client.dispatch import Dispatch
@@ -45,6 +46,7 @@ async def measured(
     watcher, patience = watcher or FleetWatcher(), patience or Patience()
     ledger = Ledger(out / LEDGER)
     try:
+        asked = replace(asked, folder=ledger.mark)
         waited = under_way(ledger.standings)
         absent = sorted(set(waited) - set(await rack.names()))
         await asyncio.gather(*(_returned(rack, device, watcher, patience) for device in absent))

@@ -24,6 +24,8 @@ from bench.words import Sentence, sentence
 
 LINGER_SECONDS = 30.0
 """How long a device waits for a client that fetches a result before it takes the next order."""
+LONGEST_WAIT_S = 3600.0
+"""How long an order waits for those who measure by hand here; then its client may give it to another device."""
 MOST_LOST_RUNS = 3
 ORDERS, ARTIFACTS, STATE = "orders", "artifacts", "state.json"
 Begin = Callable[..., Child]
@@ -52,17 +54,19 @@ class Carried:
 
     def __init__(self, order: Order) -> None:
         self.order, self.id = order, order.id
-        self.began_ns, self.since_utc_ns = time.monotonic_ns(), time.time_ns()
+        self.began_ns, now_ns = time.monotonic_ns(), time.time_ns()
         self.child: Child | None = None
         self.refused: Said | None = None
         self.is_dropped = False
-        self.running = Running(order=self.id, model="", target="", scenario="", since_utc_ns=self.since_utc_ns)
+        self.wait: threading.Timer | None = None  # for those who measure by hand, with its limit
+        self.running = Running(order=self.id, model="", target="", scenario="", since_utc_ns=now_ns)
 
 
 class Agent:
     """One for a process. ``folder`` holds spool, artifacts and state; ``facts`` are announced. All methods may be
-    called from any thread. ``yardstick_hours``: how often an order is preceded by a yardstick; 0: never. ``is_timing``:
-    a repeat is timed now. ``at_boundary`` is called between timed parts, in any thread."""
+    called from any thread. ``yardstick_hours``: how often an order is preceded by a yardstick; 0: never.
+    ``longest_wait_s``: for those who measure by hand. ``is_timing``: a repeat is timed now. ``at_boundary`` is called
+    between timed parts, in any thread."""
 
     def __init__(
         self,
@@ -72,19 +76,21 @@ class Agent:
         *,
         begin: Begin = Child,
         linger_s: float = LINGER_SECONDS,
+        longest_wait_s: float = LONGEST_WAIT_S,
         free: Callable[[Path], int] = free_bytes,
         yardstick_hours: float = 0.0,
     ) -> None:
         self.name, self.artifacts, self._facts, self._folder = facts.name, artifacts, facts, folder
         self.spool = Spool(folder / ORDERS)
         self._begin_child, self._linger_s, self._free = begin, linger_s, free
+        self._longest_wait_s = longest_wait_s
         self._yardstick_hours = yardstick_hours
         self._changed = threading.Condition()
         self._connection = Connection()
         self._carried: Carried | None = None
         self._refusals: dict[str, Refused] = {}
         self._heard: dict[str, float] = {}  # when a client last asked for a result
-        self.is_timing = self._is_waiting = False
+        self.is_timing = False
         self.at_boundary: Callable[[], None] = lambda: None
         self._stopping = False
         self._kept = self._read_kept()
@@ -141,7 +147,8 @@ class Agent:
     @property
     def is_busy(self) -> bool:
         """Whether nothing may be transferred now: a repeat is timed, or somebody measures by hand."""
-        return self.is_timing or self._is_waiting
+        carried = self._carried
+        return self.is_timing or (carried is not None and carried.wait is not None)
 
     def put(self, sha256: str, size_bytes: int, offset: int, data: bytes) -> int | None:
         """A part of a file; see ``Artifacts.put``. ``None`` also while nothing may be transferred."""
@@ -245,20 +252,41 @@ class Agent:
             self._over(carried, self._refused(carried.order, "disk_full" if full else "wrong_file", reason, remedy))
 
     def _said(self, carried: Carried, said: Said) -> None:
-        self.is_timing, self._is_waiting = said.kind == "turn", said.kind == "waits"
+        self.is_timing = said.kind == "turn"
+        self._waits(carried, said.text if said.kind == "waits" else "")
         if said.kind == "refused":
             carried.refused = said
             return
         running = carried.running
         if said.model:
             running = replace(running, model=said.model, target=said.target, scenario=said.scenario)
-        carried.running = replace(running, step=said.text if said.kind in ("waits", "step", "turn") else "")
+        step = said.text if said.kind in ("waits", "step", "turn") else ""
+        carried.running = replace(running, step=step, step_since_utc_ns=time.time_ns())
         self._tell(said.kind, carried.id, said.text)
         self.at_boundary()
 
+    def _waits(self, carried: Carried, step: Sentence | str) -> None:
+        """It waits for those who measure by hand, or no longer where ``step`` is empty."""
+        before, carried.wait = carried.wait, None
+        if before is not None:
+            before.cancel()
+        if step:
+            carried.wait = threading.Timer(self._longest_wait_s, self._waited_in_vain, (carried, step))
+            carried.wait.daemon = True
+            carried.wait.start()
+
+    def _waited_in_vain(self, carried: Carried, step: Sentence | str) -> None:
+        if carried.wait is None or carried.child is None:  # it has begun meanwhile
+            return
+        told = sentence("fleet.waited_in_vain", device=self.name, wait_ns=round(self._longest_wait_s * 1e9), step=step)
+        remedy = sentence("fleet.waited_in_vain.remedy")
+        carried.refused = Said(kind="refused", code="busy", text=told, remedy=remedy)
+        carried.child.stop()
+
     def _ended(self, carried: Carried, status: int) -> None:
         """The child ended: what there is of records is the result."""
-        self.is_timing = self._is_waiting = False
+        self.is_timing = False
+        self._waits(carried, "")
         self.at_boundary()
         if self._stopping:
             self.spool.remove(carried.id)

@@ -11,6 +11,7 @@ from distributed.comm.core import FatalCommClosedError
 
 from bench.fleet.device.agent import Agent, Connection, settle
 from bench.fleet.device.quiet import QuietWorker
+from bench.fleet.engine import said_by
 from bench.fleet.orders import TOPIC
 from bench.fleet.scheduler import stopping
 from bench.fleet.security import Party
@@ -62,9 +63,9 @@ async def _stay_joined(
         except (OSError, CommClosedError, TimeoutError) as error:
             is_tls = isinstance(error, FatalCommClosedError) or isinstance(_cause(error), SSLError)
             code = "fleet.tls_refused" if is_tls else "fleet.scheduler_unreachable"
-            problem = sentence(code, scheduler=scheduler, reason=_innermost(error))
+            problem = sentence(code, scheduler=scheduler, reason=said_by(error))
         except (ValueError, RuntimeError) as error:
-            problem = _not_admitted(agent.name, scheduler, _innermost(error))
+            problem = _not_admitted(agent.name, scheduler, said_by(error))
         if told != problem:
             tell(problem)
             told = problem
@@ -126,9 +127,3 @@ def _not_admitted(device: str, scheduler: str, reason: str) -> Sentence:
     if NAME_TAKEN in reason:
         return sentence("fleet.name_taken", device=device, scheduler=scheduler)
     return sentence("fleet.not_admitted", scheduler=scheduler, reason=reason)
-
-
-def _innermost(error: BaseException) -> str:
-    """What it said."""
-    cause = _cause(error)
-    return str(cause) or type(cause).__name__

@@ -50,7 +50,7 @@ class Double:
 class Rack:
     """An agent, its children, and tasks in threads."""
 
-    def __init__(self, folder: Path, linger_s: float = 0.0, **facts: Any) -> None:
+    def __init__(self, folder: Path, linger_s: float = 0.0, longest_wait_s: float = 3600.0, **facts: Any) -> None:
         self.children: list[Double] = []
         self.begun = threading.Semaphore(0)
         self.events: list[dict[str, Any]] = []
@@ -61,6 +61,7 @@ class Rack:
             Artifacts(folder / "artifacts", 1 << 20, lambda path: self.free_bytes),
             begin=self._begin,
             linger_s=linger_s,
+            longest_wait_s=longest_wait_s,
             free=lambda path: self.free_bytes,
         )
         self.connection = Connection(self.events.append)
@@ -349,9 +350,26 @@ def test_nothing_is_transferred_while_somebody_measures_by_hand(rack: Rack) -> N
     running = rack.agent.state().running
     assert running is not None
     assert "who it is" == running.step
+    assert 0 < running.since_utc_ns <= running.step_since_utc_ns
     child.said(Said(kind="began", model="m"))
     assert not rack.agent.is_busy
     child.record()
+
+
+def test_an_order_waits_for_those_who_measure_by_hand_but_not_for_ever(tmp_path: Path) -> None:
+    """Its process is ended, and the client told for whom it waited; that is no lost run."""
+    rack = Rack(tmp_path, longest_wait_s=0.0)
+    rack.send()
+    task, child = rack.task(), rack.child()
+    while not child.is_stopped:
+        child.said(Said(kind="waits", text="pid 7"))  # at first the agent may not have the child yet
+        time.sleep(0.01)
+    child.ended(-15)
+    answer = task.answer()
+    assert "busy" == refused(answer)
+    assert "pid 7" in str(answer.reason)  # type: ignore[union-attr]
+    assert answer.remedy  # type: ignore[union-attr]
+    assert 0 == rack.agent.state().lost_runs
 
 
 def test_a_full_disk_is_told(rack: Rack) -> None:

@@ -159,6 +159,16 @@ def test_what_one_device_refuses_another_does(code: str, tmp_path: Path) -> None
     assert done in (sorted([first.id, second.id]), [first.id])
 
 
+def test_a_device_that_waits_too_long_for_those_who_measure_by_hand_gets_no_more_orders(tmp_path: Path) -> None:
+    """What only it could do is refused, without another hour of waiting for each; the rest goes on."""
+    alone, shared = [order(number, ("a",), each=True) for number in range(2)], order(9, ("a", "b"))
+    device, kept = Simulated("a", refuses=["busy"]), Kept()
+    lines = dispatched(SimulatedRack([device, Simulated("b")]), plan(*alone, shared), tmp_path, kept)
+    refused = {(line.order, line.code, line.reason) for line in lines if line.kind == "refused"}
+    assert {(one.id, "busy", "because") for one in alone} == refused
+    assert ([shared.id], []) == (kept.orders, device.began)
+
+
 def test_files_are_sent_when_they_are_wanted_and_never_into_a_timed_run(tmp_path: Path) -> None:
     """A device that is timing a run says so, and the part is offered again."""
     data = tmp_path / "net.onnx"

@@ -11,7 +11,7 @@ from bench.fleet.client.fetching import Read
 from bench.fleet.client.patience import Patience
 from bench.fleet.client.planning import FleetOrder, FleetPlan
 from bench.fleet.client.rack import Asked
-from bench.fleet.client.running import _admit_newcomers, _fetch_others
+from bench.fleet.client.running import _admit_newcomers, _fetch_others, measured
 from bench.fleet.ledger import LEDGER, Ledger, Line, read_ledger
 from bench.fleet.orders import Event, Finished, Order, OrderFile
 from tests.bench.fleet.test_planning import SUITE, asked
@@ -72,20 +72,21 @@ def dropped(lines: list[Line]) -> list[tuple[str, str]]:
 
 def test_a_device_that_returns_ends_the_run_that_another_has_now(tmp_path: Path) -> None:
     """And takes the next order."""
-    one, two = order(1, "a", "b"), order(2, "a", each=True)
-    rack, kept = SimulatedRack([Simulated("a"), Simulated("b")], hold=True), Kept()
+    other, one, two = order(0, "c"), order(1, "a", "b"), order(2, "a", "c")
+    rack, kept = SimulatedRack([Simulated(name) for name in "abc"], hold=True), Kept()
 
     async def then(rack: SimulatedRack, dispatch: Dispatch) -> None:
         await lost(rack)
         back(rack)
-        await until(lambda: rack.devices["a"].dropped == [one.id])
-        rack.hold = False
-        rack.end("b")
+        await until(lambda: rack.devices["a"].running == two.id)
+        assert [one.id] == rack.devices["a"].dropped
+        for name in "abc":
+            rack.end(name)
 
-    lines = dispatched(rack, [one], tmp_path, kept, then)
-    assert ([one.id], [one.id]) == (kept.orders, rack.devices["b"].acknowledged)
+    lines = dispatched(rack, [other, one, two], tmp_path, kept, then)
+    assert sorted((other.id, one.id, two.id)) == sorted(kept.orders)
+    assert ([two.id], [one.id]) == (rack.devices["a"].acknowledged, rack.devices["b"].acknowledged)
     assert [("a", "twice")] == dropped(lines)
-    assert two.devices == ("a",)
 
 
 def test_a_result_that_comes_back_is_kept_and_the_other_run_is_ended(tmp_path: Path) -> None:
@@ -296,3 +297,17 @@ def test_what_a_device_keeps_of_an_order_that_is_done_is_removed_there(tmp_path:
     asyncio.run(dispatch.forget_done("a", [*rack.devices["a"].finished]))
     assert ([one.id], {other.id}) == (rack.devices["a"].dropped, {*rack.devices["a"].finished})
     assert [("a", "twice")] == dropped(list(read_ledger(tmp_path / LEDGER)))
+
+
+def test_what_was_measured_for_another_folder_is_not_taken(tmp_path: Path) -> None:
+    """Such as that of last night, which nobody has fetched; the same command with the same folder goes on."""
+
+    def sent(name: str) -> set[str]:
+        (tmp_path / name).mkdir(exist_ok=True)
+        rack = SimulatedRack([Simulated("a", refuses=["cannot_plan"] * 9)])
+        asyncio.run(measured(rack, asked(SUITE, each=True), tmp_path / name, patience=PATIENCE))
+        return {line.order for line in read_ledger(tmp_path / name / LEDGER) if line.kind == "sent"}
+
+    monday = sent("monday")
+    assert monday == sent("monday")
+    assert monday.isdisjoint(sent("tuesday"))

@@ -23,8 +23,9 @@ def test_whatever_an_order_asks_for_is_in_its_id() -> None:
         msgspec.structs.replace(order, device="rack-1"),
         msgspec.structs.replace(order, labels=("os=windows",)),
         msgspec.structs.replace(order, plugins=("model.onnx",)),
+        msgspec.structs.replace(order, folder="0f"),
     )
-    assert len({order.id, *(other.id for other in others)}) == 6
+    assert len({order.id, *(other.id for other in others)}) == 7
 
 
 def test_an_answer_says_by_itself_what_it_is() -> None:
@@ -35,15 +36,16 @@ def test_an_answer_says_by_itself_what_it_is() -> None:
         assert msgspec.json.decode(msgspec.json.encode(answer), type=Answer) == answer
 
 
-def test_resources_are_the_device_its_labels_and_its_usable_targets() -> None:
+def test_resources_are_the_device_its_labels_its_usable_targets_and_versions() -> None:
     found = DeviceFacts(
         name="rack-1",
         labels={"soc": "qcs8550", "npu": ""},
         targets={"qnn": TargetFacts((Device("htp", True), Device("gpu", False)), {}, (), (), {})},
-        versions={},
+        versions={"onnxruntime": "1.23.2", "driver npu": "1.2"},
         utc_ns=0,
         free_bytes=0,
         cache_bytes=0,
     )
-    assert set(found.resources()) == {"device", "device=rack-1", "soc=qcs8550", "target=qnn:htp"}
+    versions = {"onnxruntime=1.23.2", "driver npu=1.2"}
+    assert {"device", "device=rack-1", "soc=qcs8550", "target=qnn:htp", *versions} == set(found.resources())
     assert set(found.resources().values()) == {1.0}

@@ -3,20 +3,24 @@
 import json
 import os
 import signal
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.cli.group import odb
 from bench.fleet.client import dask_rack, patience, planning
 from bench.fleet.ledger import LEDGER, read_ledger
+from bench.machine.lease import LOCKS, MACHINE, machine_shared
+from bench.machine.lockers import lockers
 from bench.store.records import load_records
-from tests.support.fleet.processes import MODEL, PLUGINS, ProcessRack, process_rack
+from tests.support.fleet.processes import MODEL, ODB, PLUGINS, ProcessRack, process_rack
 
 pytestmark = pytest.mark.process
 
@@ -181,3 +185,37 @@ def test_status_and_quarantine(rack: ProcessRack, tmp_path: Path, capsys: pytest
     asked(rack, "release", "notebook")
     asked(rack, "status")
     assert "the fan is broken" not in capsys.readouterr().out
+
+
+def test_an_order_waits_for_a_run_by_hand_and_the_status_says_for_whom(
+    rack: ProcessRack, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By process, and since when; it is carried out as soon as the run by hand has ended."""
+    folder, told, holds = rack.folder / "gateway", list[dict[str, Any]](), threading.Event()
+    monkeypatch.setenv(LOCKS, str(folder))
+
+    def waits() -> bool:
+        given = ("fleet", "status", "--scheduler", rack.address, "--keys", str(rack.keys / "client"), "--json")
+        said = json.loads(subprocess.run([*ODB, *given], capture_output=True, check=True).stdout)
+        running = next(one["running"] for one in said["devices"] if one["device"] == "gateway")
+        told.extend([running] if running and "by hand" in running["step"] else [])
+        return bool(told)
+
+    def by_hand() -> None:
+        with machine_shared():
+            holds.set()
+            rack.wait(waits, "the order waits")
+            told[0]["holders"] = lockers(folder / MACHINE)
+
+    thread = threading.Thread(target=by_hand)
+    thread.start()
+    assert holds.wait(20)
+    suite = tmp_path / "suite.toml"
+    suite.write_text(SUITE)
+    given = ("run", str(suite), "--where", "device=gateway", "--plugin", str(MODEL), "-o", str(tmp_path / "out"))
+    asked(rack, *given, "--json")
+    thread.join()
+    (running,) = told
+    assert all(f"pid {one['pid']}" in running["step"] for one in running["holders"])
+    assert 0 < running["step_seconds"] <= running["seconds"]
+    assert 1 == len(json.loads(capsys.readouterr().out)["records"])

@@ -98,3 +98,14 @@ def test_versions_that_do_not_matter_are_not_told(recwarn: pytest.WarningsRecord
     set_up_engine()
     warnings.warn(VersionMismatchWarning("Mismatched versions found\n\n| pandas |"), stacklevel=1)
     assert [] == [one for one in recwarn if "Mismatched" in str(one.message)]
+
+
+def test_what_cannot_be_reached_is_told_by_the_lowest_layer_that_says_why() -> None:
+    """The time ran out without a word, after the connection was refused."""
+    from bench.fleet.engine import said_by
+
+    refused = OSError("timed out")
+    refused.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    refused.__cause__.__cause__ = TimeoutError()
+    assert "[Errno 111] Connection refused" == said_by(refused)
+    assert "TimeoutError" == said_by(TimeoutError())

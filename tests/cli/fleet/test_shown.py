@@ -28,12 +28,18 @@ def test_names_in_brackets_are_shown_as_they_are(capsys: pytest.CaptureFixture[s
 def test_a_device_says_what_it_does_how_long_and_what_waits(capsys: pytest.CaptureFixture[str]) -> None:
     """Also before its run has a name, while it waits for somebody who measures by hand."""
     running = Running(
-        order="0f", model="m", target="null:cpu", scenario="offline", since_utc_ns=0, step="repeat 2 of 5"
+        order="0f",
+        model="m",
+        target="null:cpu",
+        scenario="offline",
+        since_utc_ns=0,
+        step="repeat 2 of 5",
+        step_since_utc_ns=45_000_000_000,
     )
     one = Asked(facts=facts("a", utc_ns=65_000_000_000), state=DeviceState(name="a", running=running))
     print_devices([one], {"a": ["0f", "1f", "2f"]})
     told = capsys.readouterr().out.splitlines()[1].split()
-    assert "a m null:cpu offline, for 1:05: repeat 2 of 5 2 null:cpu os=linux soc=qcs8550".split() == told
+    assert "a m null:cpu offline, for 1:05: repeat 2 of 5, for 0:20 2 null:cpu os=linux soc=qcs8550".split() == told
     waits = replace(running, model="", target="", scenario="", step="waiting for pid 7")
     print_devices([replace(one, state=replace(one.state, running=waits))], {})
-    assert "0f, for 1:05: waiting for pid 7" in capsys.readouterr().out
+    assert "0f, for 1:05: waiting for pid 7, for 0:20" in capsys.readouterr().out

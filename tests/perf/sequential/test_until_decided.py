@@ -45,6 +45,7 @@ from bench.testing.records import fake_run
 pytestmark = pytest.mark.perf
 
 RECORDED = sorted((Path(__file__).parents[1] / "recorded").glob("*.npz"))
+RESTLESS = ("squeezenet",)  # medians of its processes spread by 7.8 %, as recorded/squeezenet.txt says
 PLUGINS = Path(__file__).resolve().parents[3] / "bench" / "testing" / "plugins.py"
 SIMULATED = 10_000
 RESAMPLED = 2_000
@@ -156,8 +157,9 @@ def with_blocks(run: RecordedRun, blocks: list[NDArray[Any]]) -> RecordedRun:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("path", RECORDED, ids=[path.stem for path in RECORDED])
 def test_recorded(benchmark: Any, path: Path) -> None:
-    """2,000 comparisons resampled from recorded pairs: no more wrong answers than allowed. 10 % are found in at most
-    half of the measured time of ten fixed pairs, and 0 % is the same in at most all of it."""
+    """2,000 comparisons resampled from recorded pairs: no more wrong answers than allowed. 10 % are found in at most a
+    third of the measured time of ten fixed pairs, in noise beyond the ordinary in two fifths, and 0 % is the same in at
+    most all of it."""
     of = recorded(path)
     said = benchmark.pedantic(row, (of.noise, RESAMPLED), rounds=1)
     tenth, nothing = (simulated(of.noise, ratio, RESAMPLED) for ratio in (1.1, 1.0))
@@ -167,7 +169,7 @@ def test_recorded(benchmark: Any, path: Path) -> None:
     assert fraction(simulated(of.noise, 1 + TOLERANCE, RESAMPLED), "same") <= ALPHA_SAME
     assert fraction(tenth, "different") >= 0.95
     assert fraction(nothing, "same") >= 0.95
-    assert shares[0] <= 1 / 2
+    assert shares[0] <= (2 / 5 if path.stem in RESTLESS else 1 / 3)
     assert shares[1] <= 1
 
 

@@ -107,7 +107,7 @@ def machine_for(fleet: FleetDevice | None, listener: Listener) -> AbstractContex
     if fleet is None:
         return machine_shared()
     holder = {"device": fleet.device, ORDER: fleet.order, "pid": str(os.getpid())}
-    return machine_alone(holder, lambda who: listener.step(sentence("machine.waits", holder=who)))
+    return machine_alone(holder, listener.step)
 
 
 class Rounds:

@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.machine.lockers import lockers
+from bench.machine.lockers import COMMAND, lockers
 from bench.printable import clean
 from bench.reading import NOT_DECODED
 from bench.scratch import TAKEN, lock
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 LOCKS = "ODB_LOCKS"
 """Environment variable: the folder of both locks, such as one that containers share."""
@@ -80,7 +80,7 @@ def machine_shared() -> Iterator[None]:
         with suppress(OSError):
             descriptor = _opened(file)
         if descriptor is not None and not _locked(descriptor, shared=True):
-            if any(ORDER in one for one in _holders(file)):
+            if _is_an_order(file):
                 said, remedy = "machine.held", "machine.held.remedy"
             else:
                 said, remedy = "machine.locked", "machine.locked.remedy"
@@ -92,9 +92,9 @@ def machine_shared() -> Iterator[None]:
 
 
 @contextmanager
-def machine_alone(holder: Mapping[str, str], waits: Callable[[str], None] = lambda holder: None) -> Iterator[None]:
-    """Measure alone until the end of the block. ``waits`` is called once, with who they are, where others measure by
-    hand now; they are waited for. ``holder``: what those are told who ask meanwhile."""
+def machine_alone(holder: Mapping[str, str], waits: Callable[[Sentence], None] = lambda who: None) -> Iterator[None]:
+    """Measure alone until the end of the block. ``waits`` is told once, where others measure now, that they are waited
+    for, and who they are. ``holder``: what those are told who ask meanwhile."""
     file = lock_folder() / MACHINE
     try:
         descriptor = _opened(file)
@@ -103,7 +103,8 @@ def machine_alone(holder: Mapping[str, str], waits: Callable[[str], None] = lamb
         return
     try:
         if not _locked(descriptor):
-            waits(_holder(file))
+            code = "machine.waits_for_order" if _is_an_order(file) else "machine.waits"
+            waits(sentence(code, holder=_holder(file)))
             _wait(descriptor)
         with _told(file, holder):
             yield
@@ -183,12 +184,18 @@ def _holder(file: Path) -> str:
     return "; ".join(each) or "?"
 
 
+def _is_an_order(file: Path) -> bool:
+    return any(ORDER in one for one in _holders(file))
+
+
 def _holders(file: Path) -> list[dict[str, str]]:
-    """What the holder said of itself, and the processes that the system names; what another said is not believed."""
+    """What the holder said of itself, and the processes that the system names; what another said is not believed. The
+    command of an order says nothing more than its name."""
     told, found = _said_beside(file), lockers(file)
     if not found:
         return [told] if told else []
-    return [{**(told if told.get("pid") in (None, one["pid"]) else {}), **one} for one in found]
+    each = [{**(told if told.get("pid") in (None, one["pid"]) else {}), **one} for one in found]
+    return [{name: text for name, text in one.items() if ORDER not in one or name != COMMAND} for one in each]
 
 
 def _said_beside(file: Path) -> dict[str, str]:

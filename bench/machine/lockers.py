@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.machine.files import text_of
 from bench.printable import clean
 
+COMMAND = "command"
 MOST_CHARACTERS = 80
 """Of a command."""
 
@@ -42,7 +43,7 @@ def _process(pid: str, root: Path) -> dict[str, str]:
         found["user"] = _user(folder.stat().st_uid)
     command = clean((text_of(folder / "cmdline") or "").replace("\0", " "))
     if command:
-        found["command"] = command if len(command) <= MOST_CHARACTERS else f"{command[:MOST_CHARACTERS]}…"
+        found[COMMAND] = command if len(command) <= MOST_CHARACTERS else f"{command[:MOST_CHARACTERS]}…"
     return found
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ LINGER_SECONDS = 30.0
 LONGEST_WAIT_S = 3600.0
 """How long an order waits for those who measure by hand here; then its client may give it to another device."""
 MOST_LOST_RUNS = 3
+MOST_ACKNOWLEDGED = 64
+"""So many of the orders whose results were fetched last are known, and not begun by a task that was late."""
 ORDERS, ARTIFACTS, STATE = "orders", "artifacts", "state.json"
 Begin = Callable[..., Child]
 
@@ -90,6 +93,7 @@ class Agent:
         self._carried: Carried | None = None
         self._refusals: dict[str, Refused] = {}
         self._heard: dict[str, float] = {}  # when a client last asked for a result
+        self._acknowledged: deque[str] = deque(maxlen=MOST_ACKNOWLEDGED)
         self.is_timing = False
         self.at_boundary: Callable[[], None] = lambda: None
         self._stopping = False
@@ -132,6 +136,9 @@ class Agent:
                     break
                 if order_id in self._refusals:
                     return self._refusals.pop(order_id)
+                if order_id in self._acknowledged:  # its task waited behind that of a client that is gone
+                    self._acknowledged.remove(order_id)
+                    return self._refused(order, "dropped", sentence("fleet.acknowledged", device=self.name))
                 if self._carried is None:
                     if (answer := self._not_taken(order)) is not None:
                         return answer
@@ -187,11 +194,10 @@ class Agent:
             self._changed.notify_all()
 
     def acknowledge(self, order_id: str) -> None:
-        """The result was fetched, and is removed."""
-        self.spool.remove(order_id)
+        """The result was fetched, and is removed. A task that still waits for it begins the order no more."""
         with self._changed:
-            self._heard.pop(order_id, None)
-            self._changed.notify_all()
+            self._acknowledged.append(order_id)
+        self._forget(order_id)
 
     def drop(self, order_id: str) -> None:
         """The order was carried out elsewhere: its run is ended, which counts as no lost run, and its result removed.
@@ -201,11 +207,17 @@ class Agent:
             carried = self._carried
             is_running = carried is not None and carried.id == order_id
         if carried is None or not is_running:
-            self.acknowledge(order_id)
+            self._forget(order_id)
             return
         carried.is_dropped = True
         if carried.child is not None:
             threading.Thread(target=carried.child.stop, name="odb-fleet-drop", daemon=True).start()
+
+    def _forget(self, order_id: str) -> None:
+        self.spool.remove(order_id)
+        with self._changed:
+            self._heard.pop(order_id, None)
+            self._changed.notify_all()
 
     def quarantine(self, reason: Sentence | str) -> None:
         """Take no orders until ``release``; what runs goes on. It holds when the agent is started again."""
@@ -378,19 +390,3 @@ class Agent:
             return msgspec.json.decode((self._folder / STATE).read_bytes(), type=Kept)
         except (OSError, *NOT_DECODED):
             return Kept()
-
-
-_here: Agent | None = None
-
-
-def settle(agent: Agent | None) -> None:
-    """``agent`` is the agent of this process."""
-    global _here
-    _here = agent
-
-
-def here() -> Agent:
-    """The agent of this process. Raises ``RuntimeError`` in one without."""
-    if _here is None:
-        raise RuntimeError("no agent of a device in this process")
-    return _here

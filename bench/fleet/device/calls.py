@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bench.errors import InputError
-from bench.fleet.device.agent import here
+from bench.fleet.device.settled import here
 from bench.words import Sentence, sentence
 
 MOST_BYTES = 8 << 20

@@ -9,8 +9,9 @@ from ssl import SSLError
 from distributed.comm import CommClosedError, connect
 from distributed.comm.core import FatalCommClosedError
 
-from bench.fleet.device.agent import Agent, Connection, settle
+from bench.fleet.device.agent import Agent, Connection
 from bench.fleet.device.quiet import QuietWorker
+from bench.fleet.device.settled import settle
 from bench.fleet.engine import said_by
 from bench.fleet.orders import TOPIC
 from bench.fleet.scheduler import stopping

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from bench.fleet.device.agent import here
+from bench.fleet.device.settled import here
 from bench.fleet.orders import Answer, Order
 
 

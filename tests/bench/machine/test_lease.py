@@ -59,7 +59,7 @@ def test_whoever_has_the_lock_is_named(locks: Path) -> None:
     """Any user can hold it, with any program; what an order said of itself is not taken for what another is."""
     fcntl = pytest.importorskip("fcntl")
     (locks / f"{MACHINE}.json").write_text('{"device": "board-1", "order": "0f", "pid": "1"}')
-    told: list[str] = []
+    told: list[Sentence] = []
     with (locks / MACHINE).open("w") as file:
         if not lockers_are_shown(file):
             pytest.skip("the kernel shows no locks here")
@@ -74,7 +74,8 @@ def test_whoever_has_the_lock_is_named(locks: Path) -> None:
         while not told:
             time.sleep(0.01)
     thread.join(20)
-    assert f"pid {os.getpid()}, " in told[0]
+    assert "machine.waits" == told[0].code
+    assert f"pid {os.getpid()}, " in str(told[0])
 
 
 def lockers_are_shown(file: Any) -> bool:
@@ -84,7 +85,7 @@ def lockers_are_shown(file: Any) -> bool:
     return bool(lockers(Path(file.name)))
 
 
-def waits_for(told: list[str]) -> None:
+def waits_for(told: list[Sentence]) -> None:
     with machine_alone(ORDER, told.append):
         pass
 
@@ -117,6 +118,19 @@ def test_lockers_as_the_kernel_lists_them(tmp_path: Path) -> None:
     assert len(first["command"]) <= 81
     assert [] == lockers(tmp_path / "missing", tmp_path)
     assert [] == lockers(file, tmp_path / "proc")
+
+
+def test_an_order_that_waits_for_another_is_told_so() -> None:
+    """As where two workers try a rack on one machine; it is no run by hand."""
+    told: list[Sentence] = []
+    with machine_alone(ORDER):
+        thread = threading.Thread(target=lambda: waits_for(told), daemon=True)
+        thread.start()
+        while not told:
+            time.sleep(0.01)
+    thread.join(20)
+    assert ("machine.waits_for_order", True) == (told[0].code, "device board-1, order 0f" in str(told[0]))
+    assert "command" not in str(told[0])
 
 
 def in_a_thread(waited: threading.Event, done: threading.Event) -> threading.Thread:

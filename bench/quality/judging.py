@@ -28,7 +28,7 @@ from bench.quality.judged import Judged, ToJudge
 from bench.quality.real_values import by_file_name, dequantised, feeds_for
 from bench.quality.scorers import scorer_for
 from bench.quality.scoring import WrongOption
-from bench.quality.unfit import refuse_unfit_head, refuse_unfit_options
+from bench.quality.unfit import refuse_unfit
 from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut
 from bench.suite.dataset_options import DatasetAsk
 from bench.suite.preprocessing import parse_preprocessing
@@ -43,12 +43,10 @@ def first_samples(
 ) -> tuple[tuple[Path, ...], int]:
     """The first ``sets`` samples that can be read, as files in ``folder`` to check outputs on, and how many are listed.
 
-    Raises ``InputError`` where none can, and for options of the dataset, or a named head, that do not fit the model's
-    file.
+    Raises ``InputError`` where none can, and for labels or options of the dataset that do not fit the model's file.
     """
     listing = read_listing(dataset, _judge_of(model) is not None)
-    refuse_unfit_options(listing, [tensor.name for tensor in artifact.facts.outputs])
-    refuse_unfit_head(listing, artifact, dataset.preprocessing)
+    refuse_unfit(listing, artifact, dataset.preprocessing)
     paths: list[Path] = []
     first: tuple[LeftOut, InputError] | None = None
     for entry in listing.entries:

@@ -11,6 +11,7 @@ from bench.inputs.tensor_files import load_feeds
 from bench.passes.judge import SAMPLE_SECONDS, JudgeJob
 from bench.quantising.asked import QuantisePlan
 from bench.quantising.outcome import Lost
+from bench.quantising.samples import why_not_judged
 from bench.suite.dataset_options import DatasetAsk
 from bench.words import sentence
 
@@ -22,14 +23,14 @@ def lost(plan: QuantisePlan, quantised: Artifact, jobs: JobRunner) -> Lost:
     """Metrics of both, and the paired tests. Without labels the reason."""
     names = tuple(sorted(sample.name for sample in plan.parts.judging if sample.labelled))
     if not names:
-        return Lost(reason=sentence("quantise.no_labels"))
+        return Lost(reason=plan.read.unlabelled or sentence("quantise.no_labels"))
     jobs.say(sentence("run.judging_dataset"))
     data = plan.ask.data
     dataset = DatasetAsk(data.path, data.options, data.preprocessing, only=names)
     try:
         base, new = (_judged(plan, artifact, dataset, jobs) for artifact in (plan.artifact, quantised))
     except OdbError as error:
-        return Lost(reason=error.sentence)
+        return Lost(reason=why_not_judged(error))
     before, after = load_feeds(base.results), load_feeds(new.results)
     metrics = summarise(new.metrics, after, new.dataset.samples)
     if base.dataset.sha256 != new.dataset.sha256:

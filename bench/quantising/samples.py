@@ -4,12 +4,12 @@ judging."""
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
 
 from bench.contracts import Artifact
-from bench.errors import InputError
+from bench.errors import InputError, OdbError
 from bench.inputs.feeds import fitting, user_feeds
 from bench.inputs.images import IMAGE_SUFFIXES
 from bench.inputs.tensor_files import feeds_sha256, load_given, save_feeds
@@ -25,11 +25,11 @@ from bench.quality.dataset import (
     read_listing,
     sample_feeds,
 )
-from bench.quality.unfit import refuse_unfit_head, refuse_unfit_options
+from bench.quality.unfit import OtherLabels, refuse_unfit
 from bench.reading import exists, is_file, is_folder
 from bench.record.quality import LeftOut
 from bench.suite.dataset_options import DatasetAsk, read_options
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,12 +62,23 @@ class Sample(Struct, frozen=True):
 
 
 class Read(Struct, frozen=True, kw_only=True):
-    """All samples that can be used, in an order that their names and the user do not decide."""
+    """All samples that can be used, in an order that their names and the user do not decide. ``unlabelled``: why labels
+    that are there do not count."""
 
     samples: tuple[Sample, ...]
     found: int
     duplicates: int
     left_out: tuple[LeftOut, ...]
+    unlabelled: Sentence | str = ""
+
+
+class _Found(NamedTuple):
+    """Files or rows: how many, and of each its name, whether it has a label, and its tensors. ``unlabelled``: as in
+    ``Read``."""
+
+    total: int
+    each: "Iterator[tuple[str, bool, Feeds | LeftOut]]"
+    unlabelled: Sentence | str = ""
 
 
 class Divided(Struct, frozen=True):
@@ -92,13 +103,13 @@ class SamplesJob(Job[Read], frozen=True, kw_only=True):
 
 def read_samples(data: DataAsk, artifact: Artifact, folder: Path) -> Read:
     """Raises ``InputError`` where there is nothing to read, and where no sample fits the model's inputs."""
-    found, each = _rows(data, artifact) if is_file(data.path) else _files(data, artifact)
+    found = _rows(data, artifact) if is_file(data.path) else _files(data, artifact)
     samples: dict[str, Sample] = {}
     left: list[LeftOut] = []
     count = duplicates = 0
-    for name, labelled, given in each:
+    for name, labelled, given in found.each:
         count += 1
-        done(count, min(found, data.most))
+        done(count, min(found.total, data.most))
         feeds = given if isinstance(given, LeftOut) else _finite(name, given)
         if isinstance(feeds, LeftOut):
             left.append(feeds)
@@ -115,7 +126,13 @@ def read_samples(data: DataAsk, artifact: Artifact, folder: Path) -> Read:
     if not samples:
         raise _nothing(data.path, left)
     ordered = tuple(sorted(samples.values(), key=lambda sample: sample.sha256))
-    return Read(samples=ordered, found=found, duplicates=duplicates, left_out=tuple(left))
+    return Read(
+        samples=ordered,
+        found=found.total,
+        duplicates=duplicates,
+        left_out=tuple(left),
+        unlabelled=found.unlabelled,
+    )
 
 
 def _finite(name: str, feeds: "Feeds") -> "Feeds | LeftOut":
@@ -135,7 +152,7 @@ def _nothing(path: Path, left: "list[LeftOut]") -> InputError:
     return InputError(sentence("quantise.no_sample_fits", data=path.name, left_out=left[0].told), remedy)
 
 
-def _rows(data: DataAsk, artifact: Artifact) -> "tuple[int, Iterator[tuple[str, bool, Feeds | LeftOut]]]":
+def _rows(data: DataAsk, artifact: Artifact) -> _Found:
     """Rows of one ``.npz``: each array has one dimension more than its input, or is a batch of an input of 1."""
     if data.path.suffix.lower() != ".npz":
         raise InputError(sentence("quantise.not_npz", data=data.path.name), sentence("quantise.give_samples"))
@@ -163,7 +180,7 @@ def _rows(data: DataAsk, artifact: Artifact) -> "tuple[int, Iterator[tuple[str, 
             except InputError as error:
                 yield name, False, left_out(Entry(name, None, name), error)
 
-    return count, each()
+    return _Found(count, each())
 
 
 def fitted(given: "Feeds", artifact: Artifact) -> "Feeds":
@@ -187,14 +204,12 @@ def _stacked(file: str, name: str, array: "np.ndarray[Any, Any]", shape: tuple[i
     )
 
 
-def _files(data: DataAsk, artifact: Artifact) -> "tuple[int, Iterator[tuple[str, bool, Feeds | LeftOut]]]":
+def _files(data: DataAsk, artifact: Artifact) -> _Found:
     if not is_folder(data.path):
         code = "quantise.not_a_folder" if exists(data.path) else "quantise.no_such_data"
         raise InputError(sentence(code, data=data.path), sentence("quantise.give_samples"))
     labelled = listing_of(data)
-    if labelled is not None:
-        refuse_unfit_options(labelled, [tensor.name for tensor in artifact.facts.outputs])
-        refuse_unfit_head(labelled, artifact, data.preprocessing)
+    unlabelled = "" if labelled is None else _other_labels(labelled, artifact, data.preprocessing)
     known = {entry.file: entry for entry in labelled.entries} if labelled is not None else {}
     names = sorted({*known, *_sample_names(data.path)})
     listing = labelled or Listing(data.path, "classification", read_options(data.path, data.options), (), ())
@@ -202,12 +217,30 @@ def _files(data: DataAsk, artifact: Artifact) -> "tuple[int, Iterator[tuple[str,
     def each() -> "Iterator[tuple[str, bool, Feeds | LeftOut]]":
         for name in _order(names):
             entry = known.get(name, Entry(name, None, name))
+            counts = name in known and not unlabelled
             try:
-                yield name, name in known, feeds_of(listing, entry, artifact, data.preprocessing)
+                yield name, counts, feeds_of(listing, entry, artifact, data.preprocessing)
             except InputError as error:
-                yield name, name in known, left_out(entry, error)
+                yield name, counts, left_out(entry, error)
 
-    return len(names), each()
+    return _Found(len(names), each(), unlabelled)
+
+
+def _other_labels(listing: Listing, artifact: Artifact, preprocessing: str) -> Sentence | str:
+    """Why labels of another task do not count: samples without labels calibrate as well. Raises ``InputError`` for what
+    cannot be right, and for such labels where options say how to read them."""
+    try:
+        refuse_unfit(listing, artifact, preprocessing)
+    except OtherLabels as error:
+        if listing.options.task or listing.options.output:
+            raise
+        return why_not_judged(error)
+    return ""
+
+
+def why_not_judged(error: OdbError) -> Sentence | str:
+    """What is wrong, and what to do about it, as one reason."""
+    return sentence("quantise.not_judged", why=error.sentence, remedy=error.advice) if error.advice else error.sentence
 
 
 def feeds_of(listing: Listing, entry: Entry, artifact: Artifact, preprocessing: str) -> "Feeds":

@@ -226,7 +226,7 @@ DEVICE_PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     ),
     "idle_overran": (
         woken(101, 140, 180),
-        "6 of 9 pauses were longer than asked for: the longest took 180 ms instead of 100 ms.",
+        "Longer than asked for: 6 of 9 pauses; the longest took 180 ms instead of 100 ms.",
     ),
 }
 DEVICE_SILENT: dict[str, RecordedRun] = {
@@ -241,7 +241,7 @@ DEVICE_SILENT: dict[str, RecordedRun] = {
 _CHAT = Scenario("chat", 8, 2, parameters={"turns": 2, "prefix_cache": "on"})
 ANSWERED_OTHERWISE = (
     run_of(answering(_CHAT, [(1, 2), (3, 4)], [(1, 2), (3, 5)])),
-    "1 of 2 turns are answered otherwise with the prefix kept in the cache than with the whole history computed "
-    "again: the first is turn 2, from token 2 on.",
+    "With the prefix kept in the cache, answers differ from those with the whole history computed again in 1 of 2 "
+    "turns: the first is turn 2, from token 2 on.",
 )
 ANSWERED_ALIKE = run_of(answering(_CHAT, [(1, 2), (3, 4)], [(1, 2), (3, 4)]))

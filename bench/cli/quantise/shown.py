@@ -55,6 +55,8 @@ def show_plan(plan: "QuantisePlan", result: Path, as_json: bool) -> int:
     click.echo(columns([say("quantise.column.method")], rows, terminal_width()))
     for line in samples_told(found):
         click.echo("\n" + clean(line))
+    if plan.read.unlabelled:
+        click.echo("\n" + clean(say("quantise.no_quality", reason=plan.read.unlabelled)))
     click.echo("\n" + say("quantise.would_write", file=result))
     return 0
 

@@ -43,7 +43,7 @@ def choose(outputs: "Outputs", network: Network, options: DatasetOptions) -> Cho
         return _named(outputs, network, options)
     if options.states(DECLARED):
         return None
-    fitting = list(_fitting(outputs, network, options))
+    fitting = list(fitting_heads(outputs, network, options))
     whole = [(head, found) for head, found in fitting if isinstance(found, Fitted)]
     if len(whole) == 1:
         return Choice(*whole[0], named=False)
@@ -73,7 +73,7 @@ def _named(outputs: "Outputs", network: Network, options: DatasetOptions) -> Cho
         raise WrongOption(error.sentence, error.advice) from None
     if fitted is not None:
         return Choice(head, fitted, named=True)
-    others = [other.name for other, _ in _fitting(outputs, network, options)]
+    others = [other.name for other, _ in fitting_heads(outputs, network, options)]
     advice = sentence("quality.heads.say_head", heads=others) if others else sentence("quality.heads.see_heads")
     raise WrongOption(
         sentence(
@@ -94,7 +94,7 @@ def wanted(head: Head, network: Network) -> Sentence:
     return sentence(f"quality.head.{head.name.replace('-', '_')}", cells=cells)
 
 
-def _fitting(
+def fitting_heads(
     outputs: "Outputs", network: Network, options: DatasetOptions
 ) -> "Iterator[tuple[Head, Fitted | InputError]]":
     """Every head that the outputs fit; with the error where only an option is missing."""

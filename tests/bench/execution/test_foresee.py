@@ -151,7 +151,8 @@ def test_options_of_a_dataset_are_refused_before_anything_is_compiled(
         "head=yolo99": "unknown detection head in --dataset-options: yolo99",
         "boxes=corners": "--dataset-options boxes: the model has no output corners",
         "boxes=places,scores=confidence": "--dataset-options scores: the model has no output confidence",
-        "task=classification": "--dataset-options output: the model has several outputs",
+        "task=classification": "--dataset-options output: the labels in photos are class ids, and the model has "
+        "several outputs: places [1, 8], trust [1, 2]",
         "boxes=places,scores=trust": "",
     }
     suite = suite_of("null:cpu", *(ModelAsk(str(detector), dataset=photos, dataset_options=text) for text in cases))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from bench.contracts import Artifact, GraphFacts, TensorSpec
@@ -150,3 +151,22 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=message):
             read(tmp_path / name, tmp_path / "out")
+
+
+def test_labels_of_another_task_calibrate_without_them(tmp_path: Path) -> None:
+    """Class ids beside a detector: all images are samples, none counts as labelled, and why is kept; unless options say
+    that they are meant."""
+    (tmp_path / "inside").mkdir()
+    for name, colour in (("a.png", 1), ("inside/b.png", 2)):
+        photo(tmp_path / name, colour)
+    (tmp_path / "labels.json").write_text('{"a.png": 1, "inside/b.png": 2}')
+    outputs = (TensorSpec("scores", "float32", (1, 20, 2)), TensorSpec("boxes", "float32", (1, 20, 4)))
+    detector = replace(ARTIFACT, facts=replace(FACTS, outputs=outputs))
+    found = read_samples(DataAsk(path=tmp_path), detector, tmp_path)
+    assert {"a.png": False, "inside/b.png": False} == {one.name: one.labelled for one in found.samples}
+    assert "class ids" in str(found.unlabelled)
+    assert "scores [1, 20, 2], boxes [1, 20, 4]" in str(found.unlabelled)
+    assert "annotations.json" in str(found.unlabelled)
+    for options in ("task=classification", "output=scores"):
+        with pytest.raises(InputError, match="class ids"):
+            read_samples(DataAsk(path=tmp_path, options=options), detector, tmp_path)

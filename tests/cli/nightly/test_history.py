@@ -110,7 +110,7 @@ def test_the_list_names_series_nights_and_base(kept: Path) -> None:
     assert [
         series_id(kept),
         "net float32 · null:cpu · single-stream",
-        "3 of 4 count",
+        "4, 3 counting",
         "2026-02-02",
         "valid",
         "2026-01-30",
@@ -145,7 +145,7 @@ def test_show_has_a_line_a_night(kept: Path) -> None:
 def test_show_takes_a_metric_and_a_number_of_nights(kept: Path) -> None:
     done = odb_history("show", series_id(kept)[:12], "--metric", "throughput_per_s", "--last", "1")
     assert "500 queries/s" in done.stdout
-    assert "3 nights before these are not shown" in done.stdout
+    assert "not shown: 3 nights before these" in done.stdout
     assert isinstance(error_of(odb_history("show", "net", "--metric", "nonsense")), UnknownName)
     assert "--last" in error_of(odb_history("show", "net", "--last", "-1")).message
 
@@ -239,7 +239,7 @@ def test_an_age_must_be_one(kept: Path, age: str) -> None:
 
 def test_check_and_rebuild(kept: Path) -> None:
     done = odb_history("check")
-    assert (0, "5 records are as they were added\n") == (done.return_value, done.stdout)
+    assert (0, "5 records checked; none has changed since it was added\n") == (done.return_value, done.stdout)
     (kept / "records" / "2026-01" / "000-net" / "samples.npz").write_bytes(b"x")
     done = odb_history("check")
     assert done.return_value == 1

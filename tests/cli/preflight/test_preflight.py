@@ -69,7 +69,7 @@ def test_the_status_answers(words: list[str], status: int) -> None:
 def test_the_first_that_fits_is_named() -> None:
     """And the others in their order."""
     found = preflight("--need", "nodes=0.9").output
-    assert "4 chips fit nodes=0.9; the first is cheap." in found
+    assert "Fits nodes=0.9: 4 chips; the first is cheap." in found
     assert "In order: cheap, twin, dear, unplaced." in found
 
 

@@ -63,7 +63,7 @@ METER_PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     ),
     "meter_gap": (
         metered(left_out=(GAP,)),
-        "1 of 3 repeats have no energy by the power meter's log spl.txt: the log has a gap of 4 s in the repeat.",
+        "1 of 3 repeats got no energy from the power meter's log spl.txt: the log has a gap of 4 s in the repeat.",
     ),
     "meter_uncertain": (
         metered(doubt=0.06),

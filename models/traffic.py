@@ -26,13 +26,15 @@ Role = Literal["work", "view", "quantise", "dequantise", "gather"]
 
 class Step(Struct, frozen=True):
     """One operator. ``reads``: names of all inputs; a ``gather``'s first is its table, and a ``view``'s, ``quantise``'s
-    or ``dequantise``'s first is its data. ``active``: whether it depends on an input of the graph."""
+    or ``dequantise``'s first is its data. ``active``: whether it depends on an input of the graph. ``quantised_dtype``:
+    the type in which an integer engine holds results that are wider in the file, as those of a FakeQuantize."""
 
     reads: tuple[str, ...]
     makes: tuple[str, ...]
     role: Role = "work"
     in_place: bool = False
     active: bool = True
+    quantised_dtype: str = ""
 
 
 class Execution(Struct, frozen=True):
@@ -125,6 +127,8 @@ def _held_as(graph: Execution) -> dict[str, Value]:
     for step in graph.steps:
         for name in step.reads:
             readers[name].append(step)
+        if step.quantised_dtype:
+            _adopt(held, [name for name in step.makes if name not in graph.outputs], step.quantised_dtype)
         if step.role in ("dequantise", "view") and step.reads[0] in held:
             _adopt(held, step.makes, held[step.reads[0]].dtype)
     for step in reversed(graph.steps):

@@ -273,9 +273,7 @@ def _execution(graph: "IrGraph") -> "Execution | None":
     steps, outputs, constants = [], set(), set()
     for layer in _in_order(graph):
         for index, port in enumerate(layer.outputs):
-            levels = int(layer.data.get("levels", "0")) if layer.kind == "FakeQuantize" else 0
-            dtype = "uint8" if 0 < levels <= BYTE_LEVELS else port.dtype
-            values[f"{layer.identifier}:{index}"] = Value(dtype, port.shape)
+            values[f"{layer.identifier}:{index}"] = Value(port.dtype, port.shape)
         if layer.kind == "Const":
             constants.add(f"{layer.identifier}:0")
         if layer.kind == "Result":
@@ -284,6 +282,7 @@ def _execution(graph: "IrGraph") -> "Execution | None":
             continue
         works = not active.isdisjoint(source for source, _ in layer.sources)
         active.update([layer.identifier] if works else [])
+        levels = int(layer.data.get("levels", "0")) if layer.kind == "FakeQuantize" else 0
         steps.append(
             Step(
                 reads=tuple(f"{source}:{index}" for source, index in layer.sources),
@@ -291,6 +290,7 @@ def _execution(graph: "IrGraph") -> "Execution | None":
                 role=ROLES.get(layer.kind, "work"),
                 in_place=_in_place(layer),
                 active=works,
+                quantised_dtype="uint8" if 0 < levels <= BYTE_LEVELS else "",
             )
         )
     return Execution(tuple(steps), values, frozenset(constants), inputs, frozenset(outputs))

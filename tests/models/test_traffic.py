@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from msgspec.structs import replace
 from onnx import TensorProto, helper
 
 from bench.models.counting import Value
@@ -52,6 +53,15 @@ def test_an_output_is_alive_to_the_end_and_an_input_from_the_start() -> None:
     """z 7 is made first and given out last; x1 9 waits for its turn."""
     steps = (Step(("x8",), ("z7",)), Step(("x8",), ("a4",)), Step(("a4", "x19"), ("y",)))
     assert 7 + 8 + 4 + 19 == live_bytes(execution(*steps, outputs=("y", "z7")))
+
+
+def test_a_quantised_value_is_alive_as_written_and_moves_as_an_integer() -> None:
+    """x and q: 8 floats each, q written over x; y: 16 floats. 96 bytes alive, 8 + 64 moved. Given out, q is wide."""
+    values = {name: Value("float32", (size,)) for name, size in (("x", 8), ("q", 8), ("y", 16))}
+    steps = (Step(("x",), ("q",), "quantise", in_place=True, quantised_dtype="uint8"), Step(("q",), ("y",)))
+    graph = Execution(steps, values, frozenset(), frozenset({"x"}), frozenset({"y"}))
+    assert (96, 8 + 64) == (live_bytes(graph), bytes_moved(graph))
+    assert 32 + 64 == bytes_moved(replace(graph, outputs=frozenset({"q", "y"})))
 
 
 def test_an_unknown_size_is_unknown() -> None:

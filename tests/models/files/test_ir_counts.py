@@ -86,7 +86,8 @@ def test_weights_of_a_loop_are_counted_once(converted: Convert) -> None:
 
 
 def test_scales_and_zero_points_are_no_parameters(converted: Convert) -> None:
-    """Of a quantised convolution the int8 weights and the int32 bias count, as they do in the ONNX file."""
+    """Of a quantised convolution the int8 weights and the int32 bias count, as they do in the ONNX file. What is alive
+    has the types of the file, as its widest operator has: the convolution's 3 and 4 channels in float32."""
     nodes = [
         N("QuantizeLinear", ["x", "sx", "zx"], ["xq"]),
         N("DequantizeLinear", ["xq", "sx", "zx"], ["xd"]),
@@ -105,6 +106,7 @@ def test_scales_and_zero_points_are_no_parameters(converted: Convert) -> None:
     ]
     facts = converted(nodes, [value("x", [1, 3, 8, 8])], [value("y", [1, 4, 8, 8])], weights)
     assert (108 + 4, 256 * 27) == (facts.parameters, facts.macs)
+    assert ((3 + 4) * 64 * 4,) * 2 == (facts.peak_activation_bytes, facts.live_activation_bytes)
 
 
 def test_factors_of_a_resize_are_no_parameters(converted: Convert) -> None:

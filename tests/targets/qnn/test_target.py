@@ -63,8 +63,10 @@ def test_the_emulated_chip_is_named_before_anything_is_opened() -> None:
     assert str(target.name_of("htp-emu", QCS6490)).startswith("Dragonwing QCS6490 (QCS6490) HTP v68, emulated on ")
     assert str(target.name_of("htp-emu", {})).startswith("Snapdragon X Elite")
     assert ["", ""] == [target.name_of(device, {}) for device in ("htp", "gpu")]
-    with pytest.raises(InputError, match=r"unknown SoC \(option soc\): none"):
-        target.name_of("htp-emu", {"soc": "none"})
+    for several in ("none", "all", "qcs6490,qcs8550"):
+        with pytest.raises(InputError, match=rf"unknown SoC \(option soc\): {several}") as caught:
+            target.name_of("htp-emu", {"soc": several})
+        assert "Several SoCs, or all: odb preflight MODEL" in caught.value.remedy
 
 
 def test_a_float_model_on_qcs6490_is_refused_in_plain_words(float_net: Path, artifact_of: Make) -> None:

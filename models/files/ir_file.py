@@ -35,9 +35,10 @@ UNCOUNTED = frozenset(
         "PagedAttentionExtension",
         "RNNCell",
         "RNNSequence",
-        "ScaledDotProductAttention",
     }
 )
+ATTENTION = "ScaledDotProductAttention"
+PRODUCTS = frozenset({*CONVOLUTIONS, "MatMul", ATTENTION})
 BRANCHING = frozenset({"If", "Loop", "TensorIterator"})
 IN_PLACE = frozenset(
     "Abs Add Ceiling Clamp Divide Elu Exp FakeQuantize Floor Gelu HSwish Log Maximum Minimum Mish Multiply Negative "
@@ -56,8 +57,8 @@ class IrFile:
     are followed from the inputs' (``ir_shapes``), and MACs and activations are unknown where that fails.
 
     Parameters are as ``ir_parameters`` says. MACs are ``None`` where a layer might multiply matrices and is not
-    counted: recurrent layers, attention, extensions, branches and loops with products inside. The keys of ``node_macs``
-    are names of layers.
+    counted: recurrent layers, paged attention, extensions, branches and loops with products inside. The keys of
+    ``node_macs`` are names of layers.
 
     A stateful language model as ``decoder_ir`` recognises it is measured generating text. Its context length is read
     from ``config.json`` in the same folder, otherwise it is 2048.
@@ -200,7 +201,7 @@ def _node_macs(graph: "IrGraph") -> dict[str, int] | None:
     for layer in graph.layers.values():
         if _cannot_be_counted(layer) or any(_multiplies(body) for body in layer.bodies):
             return None
-        if layer.kind in CONVOLUTIONS or layer.kind == "MatMul":
+        if layer.kind in PRODUCTS:
             macs = _macs(layer)
             if macs is None:
                 return None
@@ -216,7 +217,7 @@ def _cannot_be_counted(layer: "Layer") -> bool:
 def _multiplies(body: "IrGraph") -> bool:
     """Whether a branch or loop might multiply matrices: which runs, and how often, is not in the file."""
     return any(
-        _cannot_be_counted(layer) or layer.kind in CONVOLUTIONS or layer.kind == "MatMul"
+        _cannot_be_counted(layer) or layer.kind in PRODUCTS
         for part in body.everywhere()
         for layer in part.layers.values()
     )
@@ -231,6 +232,8 @@ def _macs(layer: "Layer") -> int | None:
     if layer.kind == "MatMul":
         transposed = layer.data.get("transpose_a", "false").lower() in ("true", "1") and len(data) > 1
         return math.prod(output) * data[-2 if transposed else -1]
+    if layer.kind == ATTENTION:  # scores and mix: each query meets every key, masked or not
+        return (math.prod(data) + math.prod(output)) * weight[-2]
     by_output, begin = CONVOLUTIONS[layer.kind]
     return convolution_macs(output if by_output else data, weight[begin:])
 
@@ -240,6 +243,7 @@ def _peak(graph: "IrGraph") -> int | None:
     from bench.models.counting import Operator, Value, widest_bytes
 
     active = {layer.identifier for layer in graph.layers.values() if layer.kind in ("Parameter", "ReadValue")}
+    used = _used(graph)
     operators: list[Operator] = []
     if any(layer.bodies for layer in graph.layers.values()):
         return None
@@ -254,7 +258,9 @@ def _peak(graph: "IrGraph") -> int | None:
             if source in active
         }
         made = {
-            f"{layer.identifier}:{index}": Value(port.dtype, port.shape) for index, port in enumerate(layer.outputs)
+            f"{layer.identifier}:{index}": Value(port.dtype, port.shape)
+            for index, port in enumerate(layer.outputs)
+            if (layer.identifier, index) in used
         }
         operators.append(Operator(read, made, _in_place(layer)))
     return widest_bytes(operators)
@@ -268,6 +274,7 @@ def _execution(graph: "IrGraph") -> "Execution | None":
     if any(layer.bodies for layer in graph.layers.values()):
         return None
     active = {layer.identifier for layer in graph.layers.values() if layer.kind in ("Parameter", "ReadValue")}
+    used = _used(graph)
     inputs = frozenset(f"{identifier}:0" for identifier in active)
     values: dict[str, Value] = {}
     steps, outputs, constants = [], set(), set()
@@ -286,7 +293,11 @@ def _execution(graph: "IrGraph") -> "Execution | None":
         steps.append(
             Step(
                 reads=tuple(f"{source}:{index}" for source, index in layer.sources),
-                makes=tuple(f"{layer.identifier}:{index}" for index in range(len(layer.outputs))),
+                makes=tuple(
+                    f"{layer.identifier}:{index}"
+                    for index in range(len(layer.outputs))
+                    if (layer.identifier, index) in used
+                ),
                 role=ROLES.get(layer.kind, "work"),
                 in_place=_in_place(layer),
                 active=works,
@@ -294,6 +305,11 @@ def _execution(graph: "IrGraph") -> "Execution | None":
             )
         )
     return Execution(tuple(steps), values, frozenset(constants), inputs, frozenset(outputs))
+
+
+def _used(graph: "IrGraph") -> "set[tuple[str, int]]":
+    """Outputs that some layer reads: of a pooling mostly not the places of its maxima."""
+    return {source for layer in graph.layers.values() for source in layer.sources}
 
 
 def _in_order(graph: "IrGraph") -> "list[Layer]":

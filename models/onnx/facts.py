@@ -4,11 +4,11 @@
 dimension (so not a lone epsilon), int32 where it is a bias, and not the running statistics of batch normalisation,
 scales, zero points, clipping bounds or the like. A weight used twice is stored and counted once, also if two names
 refer to the same bytes of a file of weights. ``macs`` counts Conv, ConvTranspose, Gemm and MatMul with their quantised
-and fused forms, and GroupQueryAttention (over a past that is a buffer with room: as if it were full). It is ``None`` as
-soon as one operator might contain matrix products that are not counted: an unknown shape, recurrent and other attention
-operators, operators of foreign domains, or control flow around counted ones. Activations of operators in place are
-counted as ``bench.models.counting.Operator`` says. The keys of ``node_macs`` are names of nodes, or of a node's first
-output if it is unnamed.
+and fused forms, Attention and GroupQueryAttention (over a past that is a buffer with room: as if it were full). It is
+``None`` as soon as one operator might contain matrix products that are not counted: an unknown shape, recurrent and
+other attention operators, operators of foreign domains, or control flow around counted ones. Activations of operators
+in place are counted as ``bench.models.counting.Operator`` says. The keys of ``node_macs`` are names of nodes, or of a
+node's first output if it is unnamed.
 """
 
 import math
@@ -172,6 +172,8 @@ def _macs(node: "onnx.NodeProto", values: Mapping[str, Value]) -> int | None:
     op, given = node.op_type, attributes_of(node)
     if op == ATTENTION:
         return _attention_macs(node, values)
+    if op == "Attention" and node.domain in ("", "ai.onnx"):
+        return _standard_attention_macs(node, values)
     data, output = _shape(node.input[0], values), _shape(node.output[0], values)
     if op == "MatMulNBits":
         return None if output is None else math.prod(output) * int(given["K"])
@@ -188,6 +190,15 @@ def _attention_macs(node: "onnx.NodeProto", values: Mapping[str, Value]) -> int 
     """Scores and mix: each query meets every slot of the past and of the new tokens, masked or not."""
     output, present = _shape(node.output[0], values), _shape(node.output[1], values)
     return None if output is None or present is None else 2 * math.prod(output) * present[2]
+
+
+def _standard_attention_macs(node: "onnx.NodeProto", values: Mapping[str, Value]) -> int | None:
+    """As for ``GroupQueryAttention``; heads lie in a dimension of their own, or in the last one."""
+    query, key, output = (_shape(name, values) for name in (*node.input[:2], node.output[0]))
+    past = _shape(node.input[4], values) if len(node.input) > 4 and node.input[4] else (0, 0, 0, 0)
+    if query is None or key is None or output is None or past is None:
+        return None
+    return (math.prod(query) + math.prod(output)) * (key[-2] + past[2])
 
 
 def _shape(name: str, values: Mapping[str, Value]) -> tuple[int, ...] | None:

@@ -109,6 +109,31 @@ def test_scales_and_zero_points_are_no_parameters(converted: Convert) -> None:
     assert ((3 + 4) * 64 * 4,) * 2 == (facts.peak_activation_bytes, facts.live_activation_bytes)
 
 
+def test_an_output_that_nothing_reads_takes_no_memory(converted: Convert) -> None:
+    """OpenVINO's MaxPool can give the places of the maxima, too."""
+    nodes = [N("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2])]
+    facts = converted(nodes, [value("x", [1, 8, 16, 16])], [value("y", [1, 8, 8, 8])])
+    assert (8 * (256 + 64) * 4,) * 3 == (
+        facts.peak_activation_bytes,
+        facts.live_activation_bytes,
+        facts.bytes_moved,
+    )
+
+
+def test_fused_attention_counts_as_its_products(converted: Convert) -> None:
+    """The converter makes one operator of scores, softmax and mix: 8 heads of 16 × 16 × 16 products, twice."""
+    nodes = [
+        N("MatMul", ["x", "w"], ["q"]),
+        N("Transpose", ["q"], ["k"], perm=[0, 1, 3, 2]),
+        N("MatMul", ["q", "k"], ["scores"]),
+        N("Softmax", ["scores"], ["p"], axis=-1),
+        N("MatMul", ["p", "q"], ["y"]),
+    ]
+    facts = converted(nodes, [value("x", [1, 8, 16, 16])], [value("y", [1, 8, 16, 16])], [array("w", 16, 16)])
+    assert {"ScaledDotProductAttention": 1, "MatMul": 1} == facts.operators
+    assert (1 + 2) * 8 * 16**3 == facts.macs
+
+
 def test_factors_of_a_resize_are_no_parameters(converted: Convert) -> None:
     """OpenVINO keeps them as floating-point constants of an Interpolate."""
     nodes = [N("Resize", ["x", "", "s"], ["t"]), N("Conv", ["t", "w"], ["y"])]

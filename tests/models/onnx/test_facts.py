@@ -122,6 +122,7 @@ def test_shape_arithmetic_is_followed(onnx_model: Build) -> None:
         helper.make_node("Einsum", ["x", "w"], ["y"], equation="ij,jk->ik"),
         helper.make_node("Secret", ["x", "w"], ["y"], domain="com.example"),
         helper.make_node("FusedMatMul", ["x", "w"], ["y"], domain="com.microsoft", transBatchA=1),
+        helper.make_node("Attention", ["x", "w", "w"], ["y"], domain="com.microsoft", num_heads=1),
     ],
 )
 def test_what_cannot_be_counted_is_none(onnx_model: Build, node: onnx.NodeProto) -> None:
@@ -129,6 +130,28 @@ def test_what_cannot_be_counted_is_none(onnx_model: Build, node: onnx.NodeProto)
     first = helper.make_node("MatMul", ["a", "w"], ["x"], "known")
     facts = onnx_facts(onnx_model([first, node], {"a": [1, 4]}, {"y": None}, {"w": zeros(4, 4)}), {"a": (1, 4)})
     assert (None, {}, 16) == (facts.macs, facts.node_macs, facts.parameters)
+
+
+@pytest.mark.parametrize(
+    ("query", "key", "past", "macs"),
+    [
+        ([1, 8, 64], [1, 6, 32], None, 2 * 8 * 64 * 6),
+        ([1, 4, 8, 16], [1, 2, 6, 16], [1, 2, 5, 16], 2 * 4 * 8 * 16 * 11),
+    ],
+)
+def test_attention_by_hand(
+    onnx_model: Build, query: list[int], key: list[int], past: list[int] | None, macs: int
+) -> None:
+    """Scores and mix of each head of the queries, over old and new keys; heads lie in the last dimension or in one."""
+    inputs = {"q": query, "k": key, "v": key} | ({"pk": past, "pv": past} if past else {})
+    names, made = (["q", "k", "v", "", "pk", "pv"], ["y", "nk", "nv"]) if past else (["q", "k", "v"], ["y"])
+    node = helper.make_node(
+        "Attention", names, made, "attention", **({} if past else {"q_num_heads": 4, "kv_num_heads": 2})
+    )
+    model = onnx_model([node], inputs, {"y": None})
+    model.opset_import[0].version = 23
+    shapes = {name: tuple(shape) for name, shape in inputs.items()}
+    assert {"attention": macs} == onnx_facts(model, shapes).node_macs
 
 
 def test_control_flow_around_products_is_none(onnx_model: Build) -> None:

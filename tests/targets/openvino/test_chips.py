@@ -72,7 +72,7 @@ def test_of_an_npu_that_is_not_here_shapes_and_operators_are_told(network: Any, 
     """And no more: no placement, unless its compiler is installed."""
     found = foretold(network(1, 4), tmp_path)
     said = [str(one) for one in found.findings]
-    assert ["All shapes are static.", "OpenVINO reads the model: 1 operations of 1 kinds."] == said[:2]
+    assert ["All shapes are static.", "OpenVINO reads the model: 1 operation of 1 kind."] == said[:2]
     assert (found.placement is None) == (len(said) == 3)
 
 

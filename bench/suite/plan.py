@@ -185,11 +185,11 @@ def resolve_targets(
             known = found.options.get(device.name, {})
             shared = _for_plugin(suite.options, plugin.name, known)
             for key in ask.options:
-                if key not in known:
+                if key not in known and found.formats:
                     raise UnknownName(
                         sentence("suite.option_of_device", plugin_name=plugin.name, device_name=device.name), key, known
                     )
-            if suite.untrusted is not None:
+            if suite.untrusted is not None and found.formats:
                 sent = _sent(
                     suite, suite.untrusted, plugin.name, known, ask if index < suite.untrusted.targets else None
                 )
@@ -379,15 +379,16 @@ def _check_shared_options(suite: Suite, plugins: Sequence[tuple[str, TargetFacts
     known: dict[str, set[str]] = {}
     for plugin, probed in plugins:
         known.setdefault(plugin, set()).update(*probed.options.values())
+    broken = {plugin for plugin, probed in plugins if not probed.formats}  # before it could say which it has
     for key in suite.options:
         prefix, dot, rest = key.partition(".")
         if dot and prefix in known:
-            if rest not in known[prefix]:
+            if rest not in known[prefix] and prefix not in broken:
                 raise UnknownName(sentence("suite.option_of_target", prefix=prefix), rest, known[prefix])
         elif dot and prefix in every:
             raise InputError(
                 sentence("suite.option_of_no_target", key=key, prefix=prefix),
                 sentence("suite.targets_are_of", known=sorted(known)),
             )
-        elif not any(key in names for names in known.values()):
+        elif not any(key in names for names in known.values()) and known.keys() != broken:
             raise UnknownName(sentence("suite.option"), key, set().union(*known.values()) if known else set())

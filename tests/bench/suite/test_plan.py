@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.contracts import Device, TargetFacts
-from bench.errors import InputError
+from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog, PluginRef, discover
 from bench.record.evidence import RepeatRule
 from bench.record.record import Scenario
@@ -67,6 +67,21 @@ def planned(source: str, suite: Suite, task: str = "tensor", formats: tuple[str,
 def test_no_target_named_means_all_that_are_usable() -> None:
     """Unusable devices, and those a plugin does not offer by default, are not planned unless named."""
     assert ["chip:npu", "chip:emu", "cpu:x"] == [t.id for t in targets(Suite())]
+
+
+def test_options_of_a_plugin_that_broke_are_not_called_unknown() -> None:
+    """It could not say which it has: what broke it is the reason of its device, and that of the run."""
+    broken = TargetFacts((Device("npu", False, reason="killed"),), {}, (), (), {})
+    for suite in (
+        Suite(targets=(TargetAsk("chip:npu", {"speed": "1"}),)),
+        Suite(targets=(TargetAsk("chip:npu"),), options={"speed": "1"}),
+        Suite(targets=(TargetAsk("chip:npu"),), options={"chip.speed": "1"}),
+    ):
+        (found,) = resolve_targets(choose_targets(suite, CATALOG), {"chip": broken}, suite)
+        assert (False, "killed") == (found.device.usable, found.device.reason)
+    several = Suite(targets=(TargetAsk("chip:npu"), TargetAsk("cpu:x")), options={"sped": "1"})
+    with pytest.raises(UnknownName, match="sped"):  # it would be measured without
+        resolve_targets(choose_targets(several, CATALOG), {**PROBED, "chip": broken}, several)
 
 
 def test_a_device_may_be_named_by_its_family() -> None:

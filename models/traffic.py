@@ -128,7 +128,7 @@ def _held_as(graph: Execution) -> dict[str, Value]:
         for name in step.reads:
             readers[name].append(step)
         if step.quantised_dtype:
-            _adopt(held, [name for name in step.makes if name not in graph.outputs], step.quantised_dtype)
+            _adopt(held, step.makes, step.quantised_dtype)
         if step.role in ("dequantise", "view") and step.reads[0] in held:
             _adopt(held, step.makes, held[step.reads[0]].dtype)
     for step in reversed(graph.steps):

@@ -56,12 +56,17 @@ def test_an_output_is_alive_to_the_end_and_an_input_from_the_start() -> None:
 
 
 def test_a_quantised_value_is_alive_as_written_and_moves_as_an_integer() -> None:
-    """x and q: 8 floats each, q written over x; y: 16 floats. 96 bytes alive, 8 + 64 moved. Given out, q is wide."""
-    values = {name: Value("float32", (size,)) for name, size in (("x", 8), ("q", 8), ("y", 16))}
-    steps = (Step(("x",), ("q",), "quantise", in_place=True, quantised_dtype="uint8"), Step(("q",), ("y",)))
-    graph = Execution(steps, values, frozenset(), frozenset({"x"}), frozenset({"y"}))
-    assert (96, 8 + 64) == (live_bytes(graph), bytes_moved(graph))
-    assert 32 + 64 == bytes_moved(replace(graph, outputs=frozenset({"q", "y"})))
+    """x and q: 8 floats each, q written over x; y, which is quantised to z: 16 floats. 96 bytes are alive; the work
+    between the two reads and writes integers, also where z is given out."""
+    values = {name: Value("float32", (size,)) for name, size in (("x", 8), ("q", 8), ("y", 16), ("z", 16))}
+    steps = (
+        Step(("x",), ("q",), "quantise", in_place=True, quantised_dtype="uint8"),
+        Step(("q",), ("y",)),
+        Step(("y",), ("z",), "quantise", in_place=True, quantised_dtype="uint8"),
+    )
+    graph = Execution(steps, values, frozenset(), frozenset({"x"}), frozenset({"z"}))
+    assert (96, 8 + 16) == (live_bytes(graph), bytes_moved(graph))
+    assert 8 + 64 == bytes_moved(replace(graph, steps=steps[:2], outputs=frozenset({"y"})))
 
 
 def test_an_unknown_size_is_unknown() -> None:

@@ -315,8 +315,11 @@ def samples_of(scenario: Scenario) -> int:
 
 
 def settled(scenario: Scenario, kind: ScenarioKind) -> Scenario:
-    """``scenario`` with the defaults of its kind for parameters that have one."""
+    """``scenario`` with the defaults of its kind for parameters that have one. Who asks for sides of pictures asks for
+    these alone: the batch size is then 1."""
     absent = {p.name: p.default for p in kind.parameters if p.default is not None and p.name not in FIELDS}
+    if SIZES.name in absent and SIDES.name in scenario.own_parameters:
+        absent[SIZES.name] = (1,)
     return scenario if not absent else replace(scenario, parameters={**absent, **scenario.own_parameters})
 
 

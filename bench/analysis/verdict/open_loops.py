@@ -13,10 +13,12 @@ from bench.words import sentence
 if TYPE_CHECKING:
     from bench.analysis.open_loops.queries import Begun
     from bench.analysis.run_processes import Process, TimedRun
+    from bench.stats.over_time.drift import Drift
 
 LATE_SHARE = 0.1  # of the bound: a query begun later than this by the harness may miss the bound because of it
 TIMED_TO_NS = 100_000  # arrivals; what lies below is judged by whether the bound was missed because of it
 LATE_QUERIES = 0.01  # more of them would show in a p99
+NS_PER_S = 1_000_000_000
 OVERHEAD_SHARE = 0.1  # of the time that a query takes: between two queries that wait for a lane
 
 
@@ -97,6 +99,27 @@ def _frames(run: "TimedRun") -> Reason | None:
     share = (late + dropped) / frames
     message = sentence("verdict.deadline_missed.frames", share=share, **figures)
     return reason("deadline_missed", message, figures, invalidates=False)
+
+
+def frames_stand(run: "TimedRun", worst: "Drift") -> bool:
+    """Whether the leading figures of a camera's run, its frames in time, late and dropped, are the same with a drift of
+    ``worst``, the upper end of its interval and in either direction. A frame is none of its business where, were it
+    slower by as much again, it would still be done within the deadline and before the next frame is due: it is then in
+    time, and keeps no other waiting. All but a hundredth of the frames must be such; dropped frames never are.
+
+    ``False`` of all other scenarios: of a query's latency and of the rates that hold a bound, drift changes the leading
+    figures themselves."""
+    scenario = run.record.plan.scenario
+    bound, rate = bound_ns(scenario), rate_of(scenario)
+    if bound is None or rate is None or bound_percentile(scenario) is not None:
+        return False
+    slower, room_ns = max(abs(worst.lo), abs(worst.hi)), min(bound, NS_PER_S / rate)
+    near = frames = 0
+    for one in _processes(run):
+        service_ns = one.due_ns + one.latency_ns - one.start_ns
+        near += int((one.latency_ns + slower * service_ns > room_ns).sum()) + len(one.dropped_ns)
+        frames += len(one.latency_ns) + len(one.dropped_ns)
+    return near <= max(1, LATE_QUERIES * frames)
 
 
 def _bound(run: "TimedRun") -> Reason | None:

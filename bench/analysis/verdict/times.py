@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.repeats import DISTURBED, drift_tolerance, drifts, few, figures_of, is_disturbed, moved
 from bench.analysis.verdict.codes import reason
+from bench.analysis.verdict.open_loops import frames_stand
 from bench.record.record import Reason, RecordedRun
 from bench.scenarios.axes import mixes_points
 from bench.scenarios.kinds import kind_of
@@ -235,7 +236,7 @@ def _drift(run: "TimedRun") -> Reason | None:
             "worst_change_hi": worst.hi,
             "tolerance": drift_tolerance(rule),
         },
-        invalidates=not _figure_stands(run, len(drifted), len(found)),
+        invalidates=not (_figure_stands(run, len(drifted), len(found)) or frames_stand(run, worst)),
     )
 
 

@@ -15,8 +15,11 @@ from bench.analysis.open_loops.attempts import (
     search_settled,
 )
 from bench.analysis.open_loops.queries import begun, in_time_of, jitter_ns
+from bench.analysis.run_processes import timed
 from bench.analysis.verdict.judge import judge
+from bench.analysis.verdict.open_loops import frames_stand
 from bench.record.record import Reason, RecordedRun
+from bench.stats.over_time.drift import Drift
 from bench.stats.percentiles import early_stopping_most_late, early_stopping_queries
 from bench.store.contradictions import contradictions
 from bench.store.derived import computed, judged
@@ -305,3 +308,32 @@ def test_random_arrivals_are_neither_drift_nor_a_difference_between_processes() 
     slower = judged(run_of_devices(text, [Device([4 * MS] * 500 + [5 * MS] * 500) for _ in range(3)], rule))
     assert slower.record.verdict is not None
     assert "drift" in {one.code for one in slower.record.verdict.reasons}
+
+
+@pytest.mark.parametrize(
+    ("text", "early_ms", "invalidates"),
+    [
+        (CAMERA, 4, False),
+        (CAMERA, 14, True),  # 17.5 ms at the end, and 20 ms or more with the drift once more
+        (f"{CAMERA},deadline=5ms", 4, True),
+        (f"{CAMERA},deadline=100ms,drop=none", 14, True),  # as late as that, the next frame would wait
+        ("server:rate=50,latency=100ms,percentile=90", 4, True),
+    ],
+)
+def test_drift_of_frames_is_noted_where_it_cannot_make_one_late(text: str, early_ms: int, invalidates: bool) -> None:
+    """A device that becomes slower by a quarter half way through: 200 frames at 50 a second."""
+    early, rule = early_ms * MS, replace(QUIET, max_duration_ns=4 * SECOND)
+    devices = [Device([early] * 102 + [early * 5 // 4] * 102) for _ in range(3)]
+    found = reason_of(run_of_devices(text, devices, rule), "drift")
+    assert found is not None
+    assert found.invalidates is invalidates
+
+
+@pytest.mark.parametrize(("dropped", "stands"), [(2, True), (3, False)])
+def test_dropped_frames_leave_no_room_for_drift(dropped: int, stands: bool) -> None:
+    """Of 200 frames two may be in doubt: a hundredth."""
+    run = run_of_devices(CAMERA, [Device([4 * MS])], replace(QUIET, max_duration_ns=4 * SECOND))
+    assert 200 == len(run.samples["due_ns_0"])
+    samples = {**run.samples, "dropped_ns_0": np.arange(dropped) * 20 * MS}
+    samples |= {name: run.samples[name][dropped:] for name in ("due_ns_0", "start_ns_0", "latency_ns_0")}
+    assert stands is frames_stand(timed(RecordedRun(run.record, samples)), Drift(0.2, 0.1, 0.3, 6))

@@ -47,6 +47,8 @@ def test_each_picture_size_is_a_run_for_each_batch_size() -> None:
     found = [(side_of(one), batch_size(one)) for one in each_size(asked)]
     assert [(224, 1), (224, 4), (320, 1), (320, 4)] == found
     assert None is side_of(sized(4))
+    alone = settled(parse_scenario("batch:sides=224,320", KINDS["batch"]), KINDS["batch"])
+    assert [(224, 1), (320, 1)] == [(side_of(one), batch_size(one)) for one in each_size(alone)]
 
 
 def artifact(*inputs: TensorSpec) -> Artifact:

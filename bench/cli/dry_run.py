@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import console, echo_json
+from bench.errors import InputError
 from bench.printable import clean
-from bench.scenarios.kinds import scenario_text
+from bench.scenarios.kinds import kind_of, scenario_text
 from bench.scenarios.lasting import lasting_of
+from bench.scenarios.staged import TEXT
 from bench.scripting.places import cache_folder
 from bench.settings import setting_words
 from bench.words import Sentence, say, speaking
@@ -152,16 +154,31 @@ def work_lines(runs: "Sequence[PlannedRun]") -> list[str]:
     """How much each scenario of text has to compute at the least, and how long that is at a stated speed; of one that
     says how long it lasts, nothing."""
     from bench.cli.terminal.progress import clock_text
-    from bench.suite.text_work import least_work
+    from bench.cli.terminal.text_work import least_work
 
     told: dict[str, None] = {}
     for run in (run for run in runs if run.model.task == "text_generation" and lasting_of(run.scenario) is None):
-        work = least_work(run)
+        lines = _lines(run) if kind_of(run.scenario).staged else 0
+        work = least_work(run, lines or 1)
         time = clock_text(work.generated_tokens / TOLD_TOKENS_PER_S)
         figures = {"generated": work.generated_tokens, "rate": TOLD_TOKENS_PER_S, "time": time}
         code = "cli.plan.text_work_of_prompts" if work.prompt_tokens is None else "cli.plan.text_work"
+        if lines:
+            code, figures = "cli.plan.text_work_of_lines", {**figures, "lines": lines}
         told[say(code, scenario=_scenario(run), prompt=work.prompt_tokens or 0, **figures)] = None
     return list(told)
+
+
+def _lines(run: "PlannedRun") -> int:
+    """Lines that a pass of a text pipeline takes; 0 where they cannot be read, of which the refusal tells."""
+    from bench.pipelines.asked import PipelineAsk, evenly, files_of, most_inputs
+    from bench.pipelines.lines import lines_of
+
+    try:
+        ask = PipelineAsk(kind=TEXT, folder=Path(run.model.ask.pipeline_inputs), most=most_inputs(run.scenario))
+        return len(evenly(lines_of(files_of(ask)), ask.most))
+    except InputError:
+        return 0
 
 
 def names_made_up(found: "Foreseen | None") -> list[str]:

@@ -1,13 +1,15 @@
 """What a plan says of a language model's work, counted by hand."""
 
 import pytest
+from msgspec.structs import replace
 
+from bench.cli.terminal.text_work import TextWork, least_work
 from bench.contracts import Device, Scenario
 from bench.plugins import PluginRef
+from bench.record.evidence import Alternation
 from bench.suite.plan import ModelChoice, PlannedRun, TargetChoice
 from bench.suite.presets import PRESETS
 from bench.suite.suite import ModelAsk
-from bench.suite.text_work import TextWork, least_work
 
 
 def planned(scenario: Scenario, ask: ModelAsk) -> PlannedRun:
@@ -39,3 +41,22 @@ def test_of_own_prompts_the_lengths_are_not_known() -> None:
     """Only what is generated is counted."""
     scenario = Scenario("single-stream", None, 4, depth_tokens=0)
     assert TextWork(19 * 4, None) == least_work(planned(scenario, ModelAsk("llm", prompts="talk.jsonl")))
+
+
+@pytest.mark.parametrize(
+    ("lines", "queries"),
+    [
+        (1, 1 + (2 + 6) + 6 + (8 + 6)),
+        (4, 1 + 4 * (1 + 3) + 6 + (8 + 6)),
+        (20, 1 + 20 * (1 + 3) + 6 + (8 + 21)),
+    ],
+)
+def test_a_pipeline_answers_every_line_in_each_pass(lines: int, queries: int) -> None:
+    """One line as it is opened, one pass or as many as hold two queries to warm up, three passes or as many as hold
+    six; six of the network alone; overlapped six, or one pass and one more, behind the eight that fill the pipeline."""
+    scenario = Scenario("end-to-end", None, 4, parameters={"pipeline": "text", "inputs": 100})
+    run = planned(scenario, ModelAsk("llm"))
+    assert TextWork((2 * queries + 3) * 4, None) == least_work(run, lines)
+    turns = replace(run, alternation=Alternation("pair", "base"))
+    beside = 2 * (6 + 8 + max(6, 1 + lines))
+    assert TextWork((2 * queries + 3 - beside) * 4, None) == least_work(turns, lines)

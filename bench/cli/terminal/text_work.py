@@ -3,6 +3,9 @@
 from msgspec import Struct
 
 from bench.contracts import Scenario
+from bench.measure.staged.overlapped import FILLING
+from bench.measure.staged.queries import passes_rule
+from bench.record.record import StoppingRule
 from bench.scenarios.kinds import kind_of
 from bench.scenarios.text import keeps_prefix, turns_of, users_of
 from bench.suite.plan import PlannedRun, settle_scenario
@@ -20,18 +23,30 @@ class TextWork(Struct, frozen=True):
     prompt_tokens: int | None
 
 
-def least_work(run: PlannedRun) -> TextWork:
-    """With the minimum of repeats, each with the minimum of queries. Other untimed passes are left out."""
+def least_work(run: PlannedRun, lines: int = 1) -> TextWork:
+    """With the minimum of repeats, each with the minimum of queries. Other untimed passes are left out. ``lines``: that
+    a pass of a pipeline takes, each of which is answered with all its tokens unless a sequence ends before."""
     ask, emulated = run.model.ask, run.target.device.emulated
     own = bool(ask.prompts or ask.prompt_ids) or kind_of(run.scenario).staged
     scenario = settle_scenario(run.scenario, "text_generation", emulated, own)
     rule = emulated_generation_rule() if emulated else text_generation_rule(run.rule, scenario, run.repeats)
     warmup = max(rule.warmup_min_queries, 2 * (users_of(scenario) or 0))
     checked = TWICE_AND_OTHERWISE * (users_of(scenario) or 1)
-    queries = run.repeats * (warmup + rule.min_queries) + checked
+    each = _through_stages(run, rule, lines) if kind_of(scenario).staged else warmup + rule.min_queries
+    queries = run.repeats * each + checked
     one = _of_query(scenario)
     prompt = None if own else queries * (one.prompt_tokens or 0)
     return TextWork(queries * one.generated_tokens, prompt)
+
+
+def _through_stages(run: PlannedRun, rule: StoppingRule, lines: int) -> int:
+    """Generations of one process: one as the pipeline is opened and whole passes; then, unless sides take turns, the
+    network alone and the overlapped queries."""
+    passes = passes_rule(rule, lines)
+    queries = 1 + lines * (passes.warmup_min_queries + passes.min_queries)
+    if run.alternation is not None:
+        return queries
+    return queries + rule.min_queries + FILLING + max(rule.min_queries, 1 + lines)
 
 
 def _of_query(scenario: Scenario) -> TextWork:

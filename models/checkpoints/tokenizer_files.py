@@ -26,6 +26,8 @@ PREFIX = "tokenizer.ggml."
 TOKENIZER, CONFIG, GENERATION = "tokenizer.json", "tokenizer_config.json", "generation_config.json"
 REFUSED = "tokenizer_refused.json"
 """Lies in the place of the others where they cannot be written exactly: a sentence, that says why."""
+NONE = (None, "none", "no_vocab")
+"""``tokenizer.ggml.model`` of a file without a tokenizer."""
 UNKNOWN, CONTROL, OWN, BYTE = 2, 3, 4, 6
 """Types of tokens in ``tokenizer.ggml.token_type``; 1 is a plain one, 4 the maker's own, 5 unused."""
 SPACE = "▁"
@@ -62,14 +64,11 @@ class Vocabulary(msgspec.Struct, frozen=True):
 
 
 def tokenizer_files(fields: Fields) -> dict[str, Callable[[], bytes]]:
-    """File name -> its contents, made when they are asked for. Empty for a file without a tokenizer; ``REFUSED`` alone
-    for one of an unknown kind or with an unknown cut: the model can still be fed ids. Contents raise ``InputError`` for
-    tokens that contradict each other."""
-    kind = fields.values.get(f"{PREFIX}model")
-    if kind in (None, "none", "no_vocab"):
-        return {}
+    """File name -> its contents, made when they are asked for. ``REFUSED`` alone for a file without a tokenizer, and
+    for one of an unknown kind or with an unknown cut: the model can still be fed ids. Contents raise ``InputError``
+    for tokens that contradict each other."""
     try:
-        _cut_of(fields, str(kind))
+        _cut_of(fields, fields.values.get(f"{PREFIX}model"))
     except InputError as error:
         told = error.sentence
         return (
@@ -85,7 +84,7 @@ def tokenizer_files(fields: Fields) -> dict[str, Callable[[], bytes]]:
 
 def end_tokens(fields: Fields) -> tuple[int, ...]:
     """The tokens that end a generation: the stated ones first, then those that do by their text."""
-    if fields.values.get(f"{PREFIX}model") in (None, "none", "no_vocab"):
+    if fields.values.get(f"{PREFIX}model") in NONE:
         return ()
     return _ends(fields, vocabulary(fields))
 
@@ -111,12 +110,14 @@ def vocabulary(fields: Fields) -> Vocabulary:
     )
 
 
-def _cut_of(fields: Fields, kind: str) -> Any:
-    """The cut of a ``gpt2`` tokenizer; ``None`` of a ``llama`` one. Raises ``InputError`` for others."""
+def _cut_of(fields: Fields, kind: object) -> Any:
+    """The cut of a ``gpt2`` tokenizer; ``None`` of a ``llama`` one. Raises ``InputError`` for others, and without."""
+    if kind in NONE:
+        raise _refused("model.tokenizer_missing")
     if kind == "llama":
         return None
     if kind != "gpt2":
-        raise _refused("model.tokenizer_kind_unknown", kind=kind)
+        raise _refused("model.tokenizer_kind_unknown", kind=str(kind))
     name = fields.values.get(f"{PREFIX}pre")
     if not name:
         raise _refused("model.tokenizer_cut_missing")

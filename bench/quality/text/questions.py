@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.contracts import DecoderSpec, Tokenizer
-from bench.errors import InputError
+from bench.errors import InputError, RunFailure, problem_of
 from bench.inputs.prompts import Prompt, check_ids, encoded
 from bench.quality.text.samples import Item
 from bench.reading import NOT_DECODED, lines_of, read_text
@@ -47,9 +47,14 @@ class Question(Struct, frozen=True):
             return sentence("quality.question.few_choices", choices=len(self.choices))
         if not 0 <= self.answer < len(self.choices):
             return sentence("quality.question.no_such_answer", answer=self.answer, last=len(self.choices) - 1)
-        if any(isinstance(choice, str) == (self.ids is not None) for choice in self.choices) or not all(self.choices):
+        if any(isinstance(choice, str) == (self.ids is not None) or not _said(choice) for choice in self.choices):
             return sentence("quality.question.choices_of_another_kind")
         return None
+
+
+def _said(choice: str | tuple[int, ...]) -> bool:
+    """Whether there is anything in it: a text of spaces is a choice without bytes."""
+    return bool(choice.strip() if isinstance(choice, str) else choice)
 
 
 def holds_questions(file: Path) -> bool:
@@ -86,10 +91,14 @@ def _numbered(file: Path) -> Iterator[tuple[int, Question]]:
 
 
 def items_of(file: Path, decoder: DecoderSpec, tokenizer: Found, room: int) -> Iterator[Item]:
-    """The questions of ``file`` as token ids. Raises ``InputError`` for one of more than ``room`` tokens, and
-    ``RunFailure`` for text without a tokenizer."""
+    """The questions of ``file`` as token ids. Raises ``InputError`` naming the line for one that is no tokens of this
+    model, or more than ``room``, and for text without a tokenizer."""
     for number, question in _numbered(file):
-        item = _item(question, decoder, tokenizer)
+        try:
+            item = _item(question, decoder, tokenizer)
+        except (InputError, RunFailure) as error:
+            told = sentence("quality.question.line", file=file.name, number=number, why=problem_of(error))
+            raise InputError(told, error.advice) from None
         longest = max(len(ids) for ids in item.choices)
         if longest > room:
             why = sentence("quality.question.too_long", tokens=longest, context=room)

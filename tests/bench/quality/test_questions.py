@@ -66,6 +66,8 @@ def test_a_prompt_is_taken_as_it_is_and_ids_need_no_tokenizer(tmp_path: Path) ->
         ({"question": "?", "choices": ["a", "b"], "answer": -1}, "answer is -1"),
         ({"question": "?", "choices": ["a", [1]], "answer": 0}, "choices are texts"),
         ({"question": "?", "choices": ["a", ""], "answer": 0}, "none may be empty"),
+        ({"question": "?", "choices": ["a", " \t"], "answer": 0}, "none may be empty"),
+        ({"ids": [7], "choices": [[9], [256]], "answer": 0}, "token id 256 is outside the vocabulary"),
         ({"question": "?", "choices": ["a", "b"], "answer": "A"}, "Expected `int`, got `str` - at `$.answer`"),
         ({"question": "?" * 60, "choices": ["a", "b"], "answer": 0}, "and there is room for 64"),
         ([1], "Expected `object`"),
@@ -77,6 +79,13 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, line: object, wrong
     with pytest.raises(InputError, match=r"q\.jsonl: line 2: ") as caught:
         list(items_of(file, DECODER, bytes_of, 64))  # type: ignore[arg-type]
     assert wrong in caught.value.message
+
+
+def test_a_text_without_a_tokenizer_is_told_with_its_line(tmp_path: Path) -> None:
+    """A question as ids before it needs none."""
+    given = [{"ids": [7], "choices": [[8], [9]], "answer": 0}, {"question": "?", "choices": ["a", "b"], "answer": 0}]
+    with pytest.raises(InputError, match=r"q\.jsonl: line 2: the prompt is text, but this engine has no tokenizer"):
+        list(items_of(written(tmp_path / "q.jsonl", *given), DECODER, none, 64))
 
 
 def test_prompts_are_no_questions(tmp_path: Path) -> None:

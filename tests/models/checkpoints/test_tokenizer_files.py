@@ -12,7 +12,7 @@ import pytest
 from bench.errors import InputError
 from bench.inputs.tokenizer_file import FileTokenizer, tokenizer_beside
 from bench.models.checkpoints.pre_tokenizers import CUTS
-from bench.models.checkpoints.tokenizer_files import end_tokens, tokenizer_files
+from bench.models.checkpoints.tokenizer_files import REFUSED, end_tokens, tokenizer_files
 
 pytest.importorskip("tokenizers")
 
@@ -195,14 +195,17 @@ def test_what_stands_beside_the_tokenizer(tmp_path: Path) -> None:
     assert (257,) == end_tokens(fields)
 
 
-def test_a_file_without_a_tokenizer() -> None:
+@pytest.mark.parametrize("fields", [Fields(), Fields(model="none"), Fields(model="no_vocab")])
+def test_a_file_without_a_tokenizer_ends_at_no_token(fields: Fields) -> None:
     """Nothing is made up."""
-    assert ({}, ()) == (tokenizer_files(Fields()), end_tokens(Fields(model="none")))
+    assert ([REFUSED], ()) == ([*tokenizer_files(fields)], end_tokens(fields))
 
 
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
+        (Fields(), "the GGUF file holds no tokenizer: tokenizer.ggml.model is missing"),
+        (Fields(model="no_vocab"), "the GGUF file holds no tokenizer"),
         (Fields(model="t5"), 'tokenizer.ggml.model is "t5"'),
         (Fields(model="gpt2"), "tokenizer.ggml.pre is missing"),
         (Fields(model="gpt2", pre="made-up"), 'tokenizer.ggml.pre is "made-up"'),

@@ -126,7 +126,8 @@ def refuse_other_time(log: PowerLog, began_ns: int, runs: Sequence[RecordedRun],
     if log_last + within_s >= first and log_first - within_s <= last:
         return
     apart = first - log_last if log_last < first else last - log_first
-    told = sentence("power.other_time", file=log.name, log=_when(log_first), run=_when(first), hours=abs(apart) / 3600)
+    hours = float(f"{abs(apart) / 3600:.3g}")
+    told = sentence("power.other_time", file=log.name, log=_when(log_first), run=_when(first), hours=hours)
     raise NotAligned(told, _other_zone((log_first, log_last), (first, last)))
 
 

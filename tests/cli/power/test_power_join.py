@@ -178,11 +178,16 @@ def test_a_damaged_file_of_markers(results: Path, log: Path, data: bytes) -> Non
     assert f"{results.name}/{FILE} is damaged" in said
 
 
-def test_a_log_of_another_day(results: Path, log: Path) -> None:
-    text = log.read_text(encoding="utf-8").replace("2026-01-01", "2026-01-03").replace("2025-12-31", "2026-01-02")
+@pytest.mark.parametrize(
+    ("day", "before", "apart"),
+    [("2026-01-03", "2026-01-02", "48 h"), ("2029-01-01", "2028-12-31", "26,300 h")],
+    ids=["two days", "three years"],
+)
+def test_a_log_of_another_day(results: Path, log: Path, day: str, before: str, apart: str) -> None:
+    text = log.read_text(encoding="utf-8").replace("2026-01-01", day).replace("2025-12-31", before)
     log.write_text(text, encoding="utf-8")
     found = str(join(results, log, *MAPPING).exception)
-    assert "log.csv begins at 2026-01-03 00:00:02 UTC, 48 h apart from the run" in found
+    assert f"log.csv begins at {day} 00:00:02 UTC, {apart} apart from the run" in found
 
 
 def test_a_log_of_another_zone(results: Path, log: Path) -> None:

@@ -1,6 +1,6 @@
 """The verdict's checks on open loops: whether the queries were issued as they were due, and answered in time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -101,9 +101,9 @@ def _frames(run: "TimedRun") -> Reason | None:
     return reason("deadline_missed", message, figures, invalidates=False)
 
 
-def frames_stand(run: "TimedRun", worst: "Drift") -> bool:
-    """Whether the leading figures of a camera's run, its frames in time, late and dropped, are the same with a drift of
-    ``worst``, the upper end of its interval and in either direction. A frame is none of its business where, were it
+def frames_stand(run: "TimedRun", drifted: "Sequence[Drift]") -> bool:
+    """Whether the leading figures of a camera's run, its frames in time, late and dropped, are the same with the worst
+    end of the intervals of ``drifted``, in either direction. A frame is none of its business where, were it
     slower by as much again, it would still be done within the deadline and before the next frame is due: it is then in
     time, and keeps no other waiting. All but a hundredth of the frames must be such; dropped frames never are.
 
@@ -113,7 +113,7 @@ def frames_stand(run: "TimedRun", worst: "Drift") -> bool:
     bound, rate = bound_ns(scenario), rate_of(scenario)
     if bound is None or rate is None or bound_percentile(scenario) is not None:
         return False
-    slower, room_ns = max(abs(worst.lo), abs(worst.hi)), min(bound, NS_PER_S / rate)
+    slower, room_ns = max(abs(end) for one in drifted for end in (one.lo, one.hi)), min(bound, NS_PER_S / rate)
     near = frames = 0
     for one in _processes(run):
         service_ns = one.due_ns + one.latency_ns - one.start_ns

@@ -236,7 +236,7 @@ def _drift(run: "TimedRun") -> Reason | None:
             "worst_change_hi": worst.hi,
             "tolerance": drift_tolerance(rule),
         },
-        invalidates=not (_figure_stands(run, len(drifted), len(found)) or frames_stand(run, worst)),
+        invalidates=not (_figure_stands(run, len(drifted), len(found)) or frames_stand(run, drifted)),
     )
 
 

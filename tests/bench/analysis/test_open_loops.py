@@ -336,4 +336,4 @@ def test_dropped_frames_leave_no_room_for_drift(dropped: int, stands: bool) -> N
     assert 200 == len(run.samples["due_ns_0"])
     samples = {**run.samples, "dropped_ns_0": np.arange(dropped) * 20 * MS}
     samples |= {name: run.samples[name][dropped:] for name in ("due_ns_0", "start_ns_0", "latency_ns_0")}
-    assert stands is frames_stand(timed(RecordedRun(run.record, samples)), Drift(0.2, 0.1, 0.3, 6))
+    assert stands is frames_stand(timed(RecordedRun(run.record, samples)), [Drift(0.2, 0.1, 0.3, 6)])

@@ -12,6 +12,7 @@ Cosines and sines are picked from a table by position. A CPU that computes in bf
 once the cache is in the state: from position 256 on, not even the positions themselves are exact.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,9 +30,12 @@ if TYPE_CHECKING:
 OPERATOR = "ScaledDotProductAttention"
 
 
-def with_attention(model: Any, plain: PlainDecoder, context_length: int, zero_points: bool = False) -> None:
+def with_attention(
+    model: Any, plain: PlainDecoder, context_length: int, zero_points: bool = False
+) -> tuple[ShiftedProduct, ...]:
     """Put the operators into ``model``, read from the graph of ``plain``, whose names its values have. Positions are
-    below ``context_length``. ``zero_points``: offsets of blocks become zero points."""
+    below ``context_length``. ``zero_points``: offsets of blocks become zero points. Returns the products whose offsets
+    did."""
     named = _named(model)
     for layer, attention in enumerate(plain.attentions):
         for value, rotation in (
@@ -41,14 +45,15 @@ def with_attention(model: Any, plain: PlainDecoder, context_length: int, zero_po
             if rotation is not None:
                 _rotate(value, rotation, attention.head_dim, named)
         _fuse(layer, attention, named)
-    for shifted in shifted_products(plain.model.graph) if zero_points else ():
-        _move_into_zero_points(shifted, named)
+    offsets = shifted_products(plain.model.graph) if zero_points else ()
+    moved = tuple(shifted for shifted in offsets if _move_into_zero_points(shifted, named))
     rotations = [r for a in plain.attentions for r in (a.query_rotation, a.key_rotation) if r is not None]
     for rotation in {(rotation.cosine, rotation.sine): rotation for rotation in rotations}.values():
         angles = np.arange(context_length, dtype=np.float32)[:, None] * rotation.frequencies
         for name, table in ((rotation.cosine, np.cos(angles)), (rotation.sine, np.sin(angles))):
             _pick_by_position(model, named[name], table * np.float32(rotation.magnitude), name)
     model.validate_nodes_and_infer_types()
+    return moved
 
 
 def _named(model: Any) -> dict[str, Any]:
@@ -66,14 +71,17 @@ def _named(model: Any) -> dict[str, Any]:
     return found
 
 
-def with_attention_facts(artifact: Artifact, plain: PlainDecoder, zero_points: bool = False) -> Artifact:
-    """``artifact`` with the work of the products at the operators that now do it."""
+def with_attention_facts(
+    artifact: Artifact, plain: PlainDecoder, without_offsets: Sequence[ShiftedProduct] = ()
+) -> Artifact:
+    """``artifact`` with the work of the products at the operators that now do it. ``without_offsets``: what
+    ``with_attention`` returned."""
     macs, operators = dict(artifact.facts.node_macs), dict(artifact.facts.operators)
     for layer, attention in enumerate(plain.attentions):
         moved = [macs.pop(name) for name in attention.products if name in macs]
         if moved:
             macs[_name(layer)] = sum(moved)
-    for shifted in shifted_products(plain.model.graph) if zero_points else ():
+    for shifted in without_offsets:
         moved = [macs.pop(node.name, 0) for node in (shifted.rest, shifted.sums)]
         macs[shifted.product.name] = macs.get(shifted.product.name, 0) + sum(moved)
     operators[OPERATOR] = len(plain.attentions)
@@ -135,17 +143,17 @@ def _rotate(value: str, rotation: Rotation, head_dim: int, named: dict[str, Any]
         reader.replace_source_output(named[value])
 
 
-def _move_into_zero_points(shifted: ShiftedProduct, named: dict[str, Any]) -> None:
+def _move_into_zero_points(shifted: ShiftedProduct, named: dict[str, Any]) -> bool:
     """``codes × scale``, with ``offset`` in a second product, becomes ``(codes - zero point) × scale``, the same values
-    to the rounding of float32. Left as it is where OpenVINO reads blocks in another form than this one."""
+    to the rounding of float32. ``False``: left as it is, since OpenVINO reads blocks in another form than this one."""
     from openvino import opset13 as op
 
     scaled = named[shifted.matrix.output[0]].get_node().input_value(0).get_node()
     if scaled.get_type_name() != "Multiply":
-        return
+        return False
     codes, scale = (value.get_node() for value in scaled.input_values())
     if (codes.get_type_name(), scale.get_type_name()) != ("Convert", "Unsqueeze"):
-        return
+        return False
     stored, offset = (named[name].get_node().get_data() for name in (shifted.matrix.input[1], shifted.rest.input[1]))
     scales, zero_points = _zero_points(stored, offset)
     name = shifted.matrix.input[0]
@@ -162,6 +170,7 @@ def _move_into_zero_points(shifted: ShiftedProduct, named: dict[str, Any]) -> No
     product.get_tensor().set_names(names)
     for reader in old.get_target_inputs():
         reader.replace_source_output(product)
+    return True
 
 
 def _zero_points(scale: "Array", offset: "Array") -> "tuple[Array, Array]":

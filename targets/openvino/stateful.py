@@ -55,8 +55,10 @@ def stateful_folder(
     rows_of_logits(decoder, "OpenVINO GenAI")
     try:
         model = read_by_openvino(openvino.Core(), artifact)
+        made = artifact
         if plain is not None:
-            with_attention(model, plain, decoder.context_length, zero_points)
+            moved = with_attention(model, plain, decoder.context_length, zero_points)
+            made = with_attention_facts(artifact, plain, moved)
         keep_cache_inside(model, decoder)
         model = with_wide_logits(model)
     except RuntimeError as error:
@@ -66,7 +68,6 @@ def stateful_folder(
     _write_json(folder / CONFIG, {"max_position_embeddings": decoder.context_length})
     _write_json(folder / GENERATION, {"do_sample": False})
     files = tuple(folder / name for name in (MODEL, "openvino_model.bin", CONFIG, GENERATION))
-    made = with_attention_facts(artifact, plain, zero_points) if plain is not None else artifact
     return replace(
         made,
         format="openvino_ir",

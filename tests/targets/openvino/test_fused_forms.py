@@ -10,6 +10,7 @@ from made_gguf import PLAIN, made_gguf
 from bench.contracts import Artifact, ModelRequest, OpenRequest
 from bench.models.files.gguf_file import GgufFile
 from bench.plugins import discover, load
+from bench.targets.openvino import attention
 from bench.testing import no_phase
 
 pytest.importorskip("openvino")
@@ -71,6 +72,15 @@ def test_offsets_of_blocks_become_zero_points(kind: str, tmp_path: Path) -> None
     assert np.abs(one - other).max() <= 1e-5 * np.abs(one).max()
     weights = layers_of(narrow).count("FullyConnected")
     assert weights < layers_of(exact).count("FullyConnected")
+
+
+def test_the_work_stays_where_the_second_product_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where another OpenVINO reads blocks in a form that is left as it is."""
+    artifact = prepared(tmp_path, kind="Q4_1")
+    monkeypatch.setattr(attention, "_move_into_zero_points", lambda shifted, named: False)
+    left = converted(artifact, tmp_path / "left", NARROW)
+    assert '.offsets" type="MatMul"' in left.path.read_text("utf-8")
+    assert converted(artifact, tmp_path / "exact", EXACT).facts.node_macs == left.facts.node_macs
 
 
 def test_blocks_of_equal_numbers_keep_them(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def _item(origin: Sentence | str, parameter: Parameter, raw: object) -> object:
     if not isinstance(raw, str) or raw in parameter.words:
         return raw
     if not parameter.numeric:
-        raise UnknownName(sentence("scenario.value_of", name=parameter.name), raw, parameter.words)
+        raise _unknown_word(origin, parameter, raw)
     return _number(origin, parameter, raw)
 
 
@@ -80,6 +80,12 @@ def _number(origin: Sentence | str, parameter: Parameter, text: str) -> int | fl
     converted = value * seconds / SECONDS[parameter.unit]
     nearest = round(converted) if math.isfinite(converted) else 0
     return nearest if math.isclose(converted, nearest, rel_tol=1e-12) and nearest else converted
+
+
+def _unknown_word(origin: Sentence | str, parameter: Parameter, text: str) -> InputError:
+    """With the nearest of the words that the parameter may be."""
+    told = sentence("scenario.expected_word", origin=origin, words=list(parameter.words), text=text)
+    return InputError(told, UnknownName(parameter.name, text, parameter.words).advice)
 
 
 def _expected(origin: Sentence | str, parameter: Parameter, text: str) -> Sentence:
@@ -127,7 +133,7 @@ def _check_item(origin: Sentence | str, parameter: Parameter, value: object) -> 
     if value in parameter.words:
         return
     if not parameter.numeric:
-        raise UnknownName(sentence("scenario.value_of", name=name), text_of(value), parameter.words)
+        raise _unknown_word(sentence("scenario.item", origin=origin, name=name), parameter, text_of(value))
     if not isinstance(value, int | float) or isinstance(value, bool):
         told = _expected(sentence("scenario.item", origin=origin, name=name), parameter, text_of(value))
         raise InputError(told, _bounds(parameter))

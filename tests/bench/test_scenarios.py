@@ -197,7 +197,7 @@ def test_words_durations_and_lists_are_read_and_written() -> None:
         ("deadline=33m", "-s frames:deadline=33m: deadline: expected a number of ms, or a duration such as 20ms, "),
         ("deadline=ms", "-s frames:deadline=ms: deadline: expected a number of ms, or a duration such as 20ms, "),
         ("deadline=1,2", "-s frames:deadline=1,2: expected name:key=value,key=value"),
-        ("drop=new", "unknown value of drop: new"),
+        ("drop=new", "-s frames:drop=new: drop: expected oldest, newest or none, not new"),
         ("idle=1s,,2s", "-s frames:idle=1s,,2s: expected name:key=value,key=value"),
         ("idle=1s,2x", "-s frames:idle=1s,2x: idle: expected a number of s, or a duration such as 20ms, 5s or "),
         ("idle=1s,1000ms", "scenario frames: idle_s has 1s twice"),

@@ -38,8 +38,8 @@ def read_log(
     text = text_of(path)
     if growing and not text.endswith(("\n", "\r")):
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
-    if mapping is None and ptdaemon.is_one(text[:HEAD_BYTES]):
-        _refuse(path, ("--channel", bool(channel)), ("--volts", bool(volts)))
+    if ptdaemon.is_one(text[:HEAD_BYTES]):
+        _refuse(path, ("--mapping", mapping is not None), ("--channel", bool(channel)), ("--volts", bool(volts)))
         return ptdaemon.read(path, text, zone)
     table = table_of(path, text)
     known = tabular.known_of(table.header)
@@ -68,4 +68,5 @@ def _head(path: Path) -> bytes:
 def _refuse(path: Path, *options: tuple[str, bool]) -> None:
     for flag, given in options:
         if given:
-            raise InputError(of_flag(flag, sentence("power.option_says_nothing", file=path.name)))
+            told = of_flag(flag, sentence("power.option_says_nothing", file=path.name))
+            raise InputError(told, sentence("cli.leave_it_out"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -221,11 +222,19 @@ def test_zones(tmp_path: Path, zone: str) -> None:
         read_log(path, zone=zone)
 
 
-@pytest.mark.parametrize(("option", "flag"), [({"volts": "3"}, "--volts"), ({"channel": "x"}, "--channel")])
-def test_an_option_that_says_nothing_is_refused(tmp_path: Path, option: dict[str, str], flag: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "flag"),
+    [
+        ({"volts": "3"}, "--volts"),
+        ({"channel": "x"}, "--channel"),
+        ({"mapping": parse_mapping("time=Time,power=Watts")}, "--mapping"),
+    ],
+)
+def test_an_option_that_says_nothing_is_refused(tmp_path: Path, option: dict[str, Any], flag: str) -> None:
     path = written(tmp_path, "spl.txt", PTD.format(time="12-13-2020 22:38:59.240", watts=1, mark="m"))
-    with pytest.raises(InputError, match=flag):
-        read_log(path, **option)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=f"{flag}.*spl.txt") as raised:
+        read_log(path, **option)
+    assert raised.value.advice
 
 
 def test_lines_that_end_with_cr_alone(tmp_path: Path) -> None:

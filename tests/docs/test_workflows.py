@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,79 @@ def test_a_workflow_is_valid_by_the_published_schema(name: str, tmp_path: Path) 
         return CliRunner().invoke(checker.main, asked).exit_code
 
     assert (0, 1) == (status(FOLDER / name), status(tmp_path / "wrong.yml"))
+
+
+SECTIONS = {
+    "pipeline": {"agent", "environment", "libraries", "options", "parameters", "post", "stages", "tools", "triggers"},
+    "stages": {"stage"},
+    "stage": {
+        "agent",
+        "environment",
+        "input",
+        "matrix",
+        "options",
+        "parallel",
+        "post",
+        "stages",
+        "steps",
+        "tools",
+        "when",
+    },
+    "post": {
+        *("always", "changed", "fixed", "regression", "aborted", "failure", "success", "unstable", "unsuccessful"),
+        "cleanup",
+    },
+}
+"""What may be in a block of a declarative pipeline, by Jenkins' handbook. Its own validator is a part of its server."""
+DEMANDED = {"pipeline": {"agent", "stages"}, "stages": {"stage"}, "stage": {"steps"}}
+
+
+def blocks_of(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Every block of a Jenkinsfile that has a name, and the names of the statements in it."""
+    parser = pytest.importorskip("groovy_parser.parser")
+
+    def statements(node: Any) -> Iterator[tuple[str, Any]]:
+        """Name and node of each statement of a block, which is not entered."""
+        for child in node.get("children", ()):
+            if "command_expression" in child.get("rule", ()):
+                names = (leaf["value"] for leaf in leaves(child) if leaf["leaf"] == "IDENTIFIER")
+                yield next(names, ""), child
+            else:
+                yield from statements(child)
+
+    def leaves(node: Any) -> Iterator[Any]:
+        if "leaf" in node:
+            yield node
+        for child in node.get("children", ()):
+            yield from leaves(child)
+
+    def below(name: str, node: Any) -> Iterator[tuple[str, list[str]]]:
+        inside = [found for child in node["children"] for found in statements(child)]
+        yield name, [one for one, _ in inside]
+        for one, child in inside:
+            yield from below(one, child)
+
+    for name, node in statements(parser.parse_and_digest_groovy_content(text)):
+        yield from below(name, node)
+
+
+def wrong_in(blocks: Iterable[tuple[str, list[str]]]) -> list[str]:
+    """What is not of a declarative pipeline, or missing in one."""
+    found = []
+    for name, inside in blocks:
+        if name in SECTIONS:
+            found += [f"{one} in {name}" for one in inside if one not in SECTIONS[name]]
+            found += [f"no {one} in {name}" for one in sorted(DEMANDED.get(name, set()) - set(inside))]
+    return found
+
+
+def test_the_jenkinsfile_is_a_declarative_pipeline() -> None:
+    """It is Groovy, and its blocks hold what they may; with other words it is none."""
+    found = list(blocks_of((FOLDER / "Jenkinsfile").read_text(encoding="utf-8")))
+    assert [] == wrong_in(found)
+    other = {"steps": "stepps", "agent": "nodes"}
+    wrong = wrong_in((name, [other.get(one, one) for one in inside]) for name, inside in found)
+    assert ["nodes in pipeline", "no agent in pipeline", *["stepps in stage", "no steps in stage"] * 3] == wrong
 
 
 def test_all_workflows_ask_the_same_of_the_tool() -> None:

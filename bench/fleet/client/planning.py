@@ -16,6 +16,7 @@ from bench.errors import OdbError, UnknownName
 from bench.execution.workbench import deadline_s
 from bench.fleet.client.parcel import Parcel
 from bench.fleet.client.where import Where, refuse_unknown_keys, what_it_lacks
+from bench.fleet.device.artifacts import RESERVE_BYTES
 from bench.fleet.facts import DeviceFacts
 from bench.fleet.orders import Order
 from bench.plugins import Catalog, PluginRef
@@ -163,8 +164,8 @@ def _placed(
 
 
 def _room_bytes(facts: DeviceFacts) -> int:
-    """For the files of one order: on the disk, and in the cache."""
-    on_disk = facts.free_bytes + facts.cache_bytes
+    """For the files of one order: on the disk, some of which stays free, and in the cache."""
+    on_disk = facts.free_bytes + facts.cache_bytes - RESERVE_BYTES
     return min(on_disk, facts.cache_most_bytes) if facts.cache_most_bytes else on_disk
 
 
@@ -215,7 +216,8 @@ def _too_large(facts: DeviceFacts, wish: _Wish) -> LeftOut:
     if 0 < most_bytes < size_bytes:
         code, reason = "cache_small", sentence("fleet.cache_small", size_bytes=size_bytes, most_bytes=most_bytes)
     else:
-        code, reason = "disk_full", sentence("fleet.client.no_room", size_bytes=size_bytes, free_bytes=facts.free_bytes)
+        room = {"free_bytes": facts.free_bytes, "reserve_bytes": RESERVE_BYTES}
+        code, reason = "disk_full", sentence("fleet.client.no_room", size_bytes=size_bytes, **room)
     return LeftOut(
         device=facts.name,
         model=wish.model,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.fleet.device.artifacts import RESERVE_BYTES, Artifacts, NoRoom
+from bench.fleet.device.artifacts import RESERVE_BYTES, Artifacts, NoRoom, no_room
 from bench.fleet.facts import DeviceFacts
 from bench.fleet.orders import Order, Refused, Wanted
 from bench.words import Sentence, sentence
@@ -29,7 +29,7 @@ def not_taken(
         return refused(facts.name, order.id, code, error.sentence, error.advice)
     if (left := free(folder)) < RESERVE_BYTES:
         artifacts.let_go(order.id)
-        told = sentence("fleet.disk_full", free_bytes=left, needed_bytes=RESERVE_BYTES)
+        told = no_room(left, 0)
         return refused(facts.name, order.id, "disk_full", told)
     return None
 

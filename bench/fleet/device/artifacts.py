@@ -19,7 +19,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 CACHE_BYTES = 20 << 30
@@ -41,6 +41,11 @@ class NoRoom(InputError):
 
 class WrongFile(InputError):
     """What came is not what was announced."""
+
+
+def no_room(free_bytes: int, size_bytes: int) -> Sentence:
+    """Why so much does not come to a disk with so much left."""
+    return sentence("fleet.disk_full", free_bytes=free_bytes, size_bytes=size_bytes, reserve_bytes=RESERVE_BYTES)
 
 
 def free_bytes(folder: Path) -> int:
@@ -222,10 +227,7 @@ class Artifacts:
         return NoRoom(told, sentence("fleet.cache_small.remedy"))
 
     def _no_room(self, size_bytes: int) -> NoRoom:
-        return NoRoom(
-            sentence("fleet.disk_full", free_bytes=self._free(self.folder), needed_bytes=size_bytes + RESERVE_BYTES),
-            sentence("fleet.disk_full.remedy"),
-        )
+        return NoRoom(no_room(self._free(self.folder), size_bytes), sentence("fleet.disk_full.remedy"))
 
     def _files(self) -> list[tuple[int, int, Path]]:
         """When each was used last, its size, and where it is; parts included."""

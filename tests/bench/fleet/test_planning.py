@@ -10,6 +10,7 @@ from bench.errors import InputError, UnknownName
 from bench.fleet.client.parcel import Parcel, parcel_of
 from bench.fleet.client.planning import Asked, FleetPlan, Packed, plan_fleet
 from bench.fleet.client.where import parse_where, what_it_lacks
+from bench.fleet.device.artifacts import RESERVE_BYTES
 from bench.fleet.facts import DeviceFacts
 from bench.fleet.orders import OrderFile
 from bench.plugins import Catalog, PluginRef
@@ -118,6 +119,9 @@ def test_a_full_disk_is_told_before_anything_is_sent() -> None:
     large = msgspec.structs.replace(made.models[0], parcel=Parcel(ModelAsk("tiny"), files=(file,)))
     plan = plan_fleet(msgspec.structs.replace(made, models=(large,)), [small, facts("a")])
     assert ([("small", "disk_full")], ("a",)) == (told(plan), plan.orders[0].devices)
+    nearly = facts("nearly", free_bytes=RESERVE_BYTES - 1)
+    plan = plan_fleet(made, [nearly, facts("a", free_bytes=RESERVE_BYTES)])
+    assert ([("nearly", "disk_full")], ("a",)) == (told(plan), plan.orders[0].devices), "it would refuse it"
 
 
 def test_files_that_the_cache_of_a_device_cannot_hold(tmp_path: Path) -> None:

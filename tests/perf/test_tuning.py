@@ -3,10 +3,10 @@ every setting in as many processes as ``odb tune`` measures its last ones.
 
     pytest tests/perf/test_tuning.py -m perf
 
-takes a quarter of an hour for the first model on a quiet machine, and half an hour for the second; the times of the two
-searches mean nothing on another, since they are measured one after the other. Some options are fixed, so that an
-exhaustive search ends at all. The best of many settings by its figure in the search is partly the luckiest of them, so
-the two that were found are measured again, by turns, in processes that neither search has seen.
+takes a quarter of an hour a model on a quiet machine; the times of the two searches mean nothing on another, since they
+are measured one after the other. Some options are fixed, so that an exhaustive search ends at all. The best of many
+settings by its figure in the search is partly the luckiest of them, so the two that were found are measured again, by
+turns, in processes that neither search has seen.
 """
 
 from operator import itemgetter
@@ -49,6 +49,7 @@ MODELS = {
         {
             "execution_mode": "ORT_SEQUENTIAL",
             "inter_op_num_threads": "1",
+            "enable_mem_pattern": "1",
             "enable_cpu_mem_arena": "1",
             "session.disable_prepacking": "0",
             "session.dynamic_block_base": "0",

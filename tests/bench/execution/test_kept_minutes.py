@@ -130,6 +130,6 @@ def test_a_killed_run_loses_at_most_a_minute(ended: dict[str, Ended]) -> None:
         [sys.executable, "-c", ODB, "report", str(out)], capture_output=True, text=True, timeout=120, check=False
     )
     run = whole(ended["parent"])
-    assert f"{run.record.record_id}: interrupted; the first " in done.stderr
+    assert f"{run.record.record_id}: interrupted; kept: the first " in done.stderr
     assert 0 == done.returncode
     assert [run.record.record_id] == [path.name for path in out.iterdir()]

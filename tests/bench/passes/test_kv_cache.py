@@ -189,9 +189,7 @@ def test_a_slope_that_is_not_known_is_not_reported() -> None:
 def test_too_few_steps_are_no_slope() -> None:
     """One block of 100 tokens, and another: two points give a line through anything."""
     found = seen(Renewable({}, room=lambda tokens: -(-tokens // 100) * 100))
-    expected = (
-        "memory grew by 128000 bytes over 159 tokens in 2 steps; at least 4 steps are needed to tell the size per token"
-    )
+    expected = "memory grew by 128000 bytes over 159 tokens in 2 steps, too few to tell the size per token (at least 4)"
     assert (None, expected) == (found.observed_bytes_per_token, str(found.reason))
 
 

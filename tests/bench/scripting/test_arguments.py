@@ -96,7 +96,7 @@ def test_a_folder_of_unfinished_runs_says_so(tmp_path: Path, run: bench.Recorded
         kept.keep(run)
         with pytest.raises(InputError) as error:
             bench.load(tmp_path)
-    assert "no finished record; 1 record of runs that were interrupted or are still being measured" in str(error.value)
+    assert "no finished record; 1 record of interrupted runs, or of runs that are still measured" in str(error.value)
     assert f"odb report {tmp_path} makes records" in error.value.remedy
 
 

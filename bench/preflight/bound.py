@@ -12,12 +12,11 @@ memories of such chips hold, so that the bound stays one where nobody states the
 
 def bound(peaks: Peaks, macs: int | None, weight_bytes: int | None, frames_per_s: float | None = None) -> Bound:
     """``macs``: those of one query that the accelerator computes. ``weight_bytes``: weights that one query reads, as
-    they were compiled. It holds for a run that computes each multiply-accumulate of the file."""
+    they were compiled. It holds for a run that computes each multiply-accumulate of the file. A bound of 0 is none."""
     compute_ns = _ns(macs * OPERATIONS_PER_MAC if macs is not None else None, peaks.operations_per_s)
     fetched = None if weight_bytes is None else max(0, weight_bytes - ON_CHIP_BYTES)
     memory_ns = _ns(fetched, peaks.memory_bytes_per_s)
-    known = [one for one in (compute_ns, memory_ns) if one is not None]
-    least_ns = max(known, default=None)
+    least_ns = max(filter(None, (compute_ns, memory_ns)), default=None)
     return Bound(
         least_ns=least_ns,
         compute_ns=compute_ns,
@@ -28,7 +27,7 @@ def bound(peaks: Peaks, macs: int | None, weight_bytes: int | None, frames_per_s
         memory_bytes_per_s=peaks.memory_bytes_per_s,
         frames_per_s=frames_per_s,
         speed=_speed(least_ns, frames_per_s),
-        reason="" if known else _why(peaks, macs),
+        reason="" if least_ns is not None else _why(peaks, macs),
     )
 
 

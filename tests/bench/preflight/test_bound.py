@@ -33,9 +33,14 @@ def test_weights_are_read_beyond_what_may_stay_on_the_chip() -> None:
 
 
 def test_what_may_stay_on_the_chip_is_not_counted() -> None:
-    """A small model's weights bound nothing."""
-    found = bound(Peaks(memory_bytes_per_s=stated(1.0)), 1, ON_CHIP_BYTES)
+    """A small model's weights bound nothing: where only the bandwidth is published, nothing is known of a rate."""
+    found = bound(Peaks(memory_bytes_per_s=stated(1.0)), 1, ON_CHIP_BYTES, 30)
     assert (0, 0) == (found.bytes, found.memory_ns)
+    assert (None, "unknown", "preflight.no_bound") == (
+        found.least_ns,
+        found.speed,
+        getattr(found.reason, "code", found.reason),
+    )
 
 
 @pytest.mark.parametrize(

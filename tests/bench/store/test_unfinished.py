@@ -124,7 +124,7 @@ def test_readers_see_finished_records_only(tmp_path: Path) -> None:
     assert (["r"], []) == ([run.record.record_id for run in read([tmp_path])[0]], read([tmp_path])[1])
     assert 1 == len(compare_folders(tmp_path, [tmp_path]).comparisons)
     shutil.rmtree(tmp_path / "r")
-    with pytest.raises(InputError, match="no finished record; 1 record of runs"):
+    with pytest.raises(InputError, match="no finished record; 1 record of interrupted runs"):
         read([tmp_path])
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bench.cli.against.suites import applied, named_files, of_model, refuse_unused
 from bench.cli.asked import asked_suite
 from bench.contracts import Scenario
-from bench.errors import InputError, UnknownName
+from bench.errors import InputError
 from bench.plugins import Catalog, discover
 from bench.suite.suite import ModelAsk, Suite, load_suite
 from bench.testing.records import fake_run
@@ -111,7 +111,7 @@ def test_a_hop_of_a_pipeline_without_windows_is_refused(tmp_path: Path, kind: st
 
 
 def test_an_unknown_kind_is_named_with_its_neighbour() -> None:
-    with pytest.raises(UnknownName, match="segmentation"):
+    with pytest.raises(InputError, match="not segmentatoin\nDid you mean segmentation"):
         asked(models=("a.onnx",), pipeline="segmentatoin")
 
 

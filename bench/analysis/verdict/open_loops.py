@@ -102,10 +102,11 @@ def _frames(run: "TimedRun") -> Reason | None:
 
 
 def frames_stand(run: "TimedRun", drifted: "Sequence[Drift]") -> bool:
-    """Whether the leading figures of a camera's run, its frames in time, late and dropped, are the same with the worst
-    end of the intervals of ``drifted``, in either direction. A frame is none of its business where, were it
-    slower by as much again, it would still be done within the deadline and before the next frame is due: it is then in
-    time, and keeps no other waiting. All but a hundredth of the frames must be such; dropped frames never are.
+    """Whether drift leaves the leading figures of a camera's run as they are: its frames in time, late and dropped.
+
+    A frame is safe if it would still be done within the deadline, and before the next frame is due, had its inference
+    taken longer by the worst end of the intervals of ``drifted``: it is in time then, and keeps no other waiting. All
+    but a hundredth of the frames must be safe; dropped frames never are.
 
     ``False`` of all other scenarios: of a query's latency and of the rates that hold a bound, drift changes the leading
     figures themselves."""

@@ -41,7 +41,7 @@ class NetworkRack(Processes):
         self.wait(lambda: self.log("scheduler").count("tls://") > told, "the scheduler listens")
 
     def add(self, name: str) -> None:
-        """A machine with keys, folder, cache and address of its own; its worker is begun."""
+        """A machine with keys, folder, cache, locks and address of its own; its worker is begun."""
         number, namespace = len(self._namespaces) + 1, f"{self._hub}-{name}"
         make_keys(self.keys, (name,), (), 2)
         ip("netns", "add", namespace)
@@ -84,7 +84,10 @@ class NetworkRack(Processes):
 
     def _begin(self, name: str, namespace: str, *given: str, printed: Path | None = None) -> None:
         command = ("ip", "netns", "exec", namespace, *NICE, *ODB, "fleet", *given)
-        self.start(name, *command, printed=printed, ODB_CACHE=str(self.folder / f"{name}.cache"))
+        locks = self.folder / f"{name}.locks"
+        locks.mkdir(exist_ok=True)
+        own = {"ODB_CACHE": str(self.folder / f"{name}.cache"), "ODB_LOCKS": str(locks)}
+        self.start(name, *command, printed=printed, **own)
 
     def _at_hub(self, *given: str) -> None:
         ip("-n", self._hub, *given)

@@ -60,6 +60,7 @@ class Carried:
         self.began_ns, now_ns = time.monotonic_ns(), time.time_ns()
         self.child: Child | None = None
         self.refused: Said | None = None
+        self.answer: Refused | None = None  # for the task that waits; a later one is judged anew
         self.is_dropped = False
         self.wait: threading.Timer | None = None  # for those who measure by hand, with its limit
         self.running = Running(order=self.id, model="", target="", scenario="", since_utc_ns=now_ns)
@@ -91,7 +92,6 @@ class Agent:
         self._changed = threading.Condition()
         self._connection = Connection()
         self._carried: Carried | None = None
-        self._refusals: dict[str, Refused] = {}
         self._heard: dict[str, float] = {}  # when a client last asked for a result
         self._acknowledged: deque[str] = deque(maxlen=MOST_ACKNOWLEDGED)
         self.is_timing = False
@@ -126,7 +126,8 @@ class Agent:
 
     def carry_out(self, order: Order) -> Answer:
         """What the task of an order does: see ``bench.fleet.device.task``. Raises ``CutOff``."""
-        order_id, waited = order.id, False
+        order_id = order.id
+        mine: Carried | None = None
         with self._changed:
             connection = self._connection
             while True:
@@ -134,8 +135,8 @@ class Agent:
                     raise CutOff
                 if (result := self.spool.result(order_id)) is not None:
                     break
-                if order_id in self._refusals:
-                    return self._refusals.pop(order_id)
+                if mine is not None and mine.answer is not None:
+                    return mine.answer
                 if order_id in self._acknowledged:  # its task waited behind that of a client that is gone
                     self._acknowledged.remove(order_id)
                     return self._refused(order, "dropped", sentence("fleet.acknowledged", device=self.name))
@@ -144,9 +145,10 @@ class Agent:
                         return answer
                     self._carried = Carried(order)
                     self._start(self._carried)
-                waited = waited or (self._carried is not None and self._carried.id == order_id)
+                if self._carried is not None and self._carried.id == order_id:
+                    mine = self._carried
                 self._changed.wait()
-        if waited:
+        if mine is not None:
             self._tell("ended", order_id)
             self._await_client(connection, order_id)
         return result
@@ -334,7 +336,7 @@ class Agent:
             self.spool.remove(carried.id)
         with self._changed:
             if isinstance(answer, Refused):
-                self._refusals[carried.id] = answer
+                carried.answer = answer
             if isinstance(answer, Finished):
                 self._keep(replace(self._kept, lost_runs=0))
             elif answer.code == "crashed":

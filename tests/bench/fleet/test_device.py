@@ -297,6 +297,20 @@ def test_what_the_child_refuses_comes_back_with_its_reason(rack: Rack) -> None:
     assert 0 == rack.agent.state().lost_runs
 
 
+def test_a_refusal_that_nobody_took_is_not_told_later(rack: Rack) -> None:
+    """What was in the way may be gone, and a run that died is not counted twice."""
+    rack.send()
+    task, child = rack.task(), rack.child()
+    rack.agent.left(rack.connection)
+    assert isinstance(task.answer(), CutOff)
+    child.said(Said(kind="refused", code="busy", text="somebody measures"))
+    child.ended(0)
+    rack.agent.joined(Connection())
+    later = rack.task()
+    rack.child().record()
+    assert isinstance(later.answer(), Finished)
+
+
 def test_plugins_are_refused_unless_the_worker_takes_them(tmp_path: Path) -> None:
     order = replace(ORDER, plugins=("m/model.onnx",))
     assert "no_plugins" == refused(Rack(tmp_path / "a").task(order).answer())

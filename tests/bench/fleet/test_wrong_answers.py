@@ -28,8 +28,8 @@ from bench.record.record import RecordedRun
 from bench.record.runner import FleetDevice
 from bench.store.records import save
 from bench.testing.records import fake_run
-from tests.bench.fleet.test_device import FACTS, Double
 from tests.bench.fleet.test_dispatch import dispatched, kinds, order, plan
+from tests.support.fleet.agents import FACTS, Double
 from tests.support.fleet.simulated import Kept, Simulated, SimulatedRack, facts
 
 NONSENSE: tuple[Any, ...] = (b"", b"{}", b"\xff\x00", b'{"name": 7}', "text", None, 3, ValueError("no"), b"[" * 100_000)

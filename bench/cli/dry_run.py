@@ -18,6 +18,7 @@ from bench.words import Sentence, say, speaking
 
 if TYPE_CHECKING:
     from bench.cli.submission.running.unmeasured import Progress
+    from bench.cli.terminal.text_work import TextWork
     from bench.execution.foresee import Foreseen
     from bench.execution.workbench import Bench
     from bench.plugins import Catalog
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from bench.suite.suite import Suite
 
 
-TOLD_TOKENS_PER_S = 20
-"""The speed for which a plan says how long generating takes."""
+TOLD_TOKENS_PER_S, TOLD_PROMPT_TOKENS_PER_S = 20, 200
+"""The speeds for which a plan says how long generating and computing prompts take."""
 
 
 def show_plan(
@@ -151,7 +152,7 @@ def input_lines(runs: "Sequence[tuple[PlannedRun, Foreseen | None]]") -> list[st
 
 
 def work_lines(runs: "Sequence[PlannedRun]") -> list[str]:
-    """How much each scenario of text has to compute at the least, and how long that is at a stated speed; of one that
+    """How much each scenario of text has to compute at the least, and how long that is at stated speeds; of one that
     says how long it lasts, nothing."""
     from bench.cli.terminal.progress import clock_text
     from bench.cli.terminal.text_work import least_work
@@ -160,13 +161,33 @@ def work_lines(runs: "Sequence[PlannedRun]") -> list[str]:
     for run in (run for run in runs if run.model.task == "text_generation" and lasting_of(run.scenario) is None):
         lines = _lines(run) if kind_of(run.scenario).staged else 0
         work = least_work(run, lines or 1)
-        time = clock_text(work.generated_tokens / TOLD_TOKENS_PER_S)
-        figures = {"generated": work.generated_tokens, "rate": TOLD_TOKENS_PER_S, "time": time}
+        prompts_s = (work.prompt_tokens or 0) / TOLD_PROMPT_TOKENS_PER_S
+        time = clock_text(work.generated_tokens / TOLD_TOKENS_PER_S + prompts_s)
+        rates = {"rate": TOLD_TOKENS_PER_S, "prompt_rate": TOLD_PROMPT_TOKENS_PER_S}
+        figures = {"generated": work.generated_tokens, **rates, "time": time}
         code = "cli.plan.text_work_of_prompts" if work.prompt_tokens is None else "cli.plan.text_work"
         if lines:
             code, figures = "cli.plan.text_work_of_lines", {**figures, "lines": lines}
         told[say(code, scenario=_scenario(run), prompt=work.prompt_tokens or 0, **figures)] = None
+        if work.context_tokens:
+            told[_context_line(_scenario(run), work)] = None
     return list(told)
+
+
+def _context_line(scenario: str, work: "TextWork") -> str:
+    """How many tokens fill the cache to the depth, and how long that takes."""
+    from bench.cli.terminal.progress import clock_text
+
+    times = [clock_text(count / TOLD_PROMPT_TOKENS_PER_S) for count in (work.context_tokens, work.refilled_tokens)]
+    return say(
+        "cli.plan.context_work",
+        scenario=scenario,
+        once=work.context_tokens,
+        each=work.refilled_tokens,
+        once_time=times[0],
+        each_time=times[1],
+        rate=TOLD_PROMPT_TOKENS_PER_S,
+    )
 
 
 def _lines(run: "PlannedRun") -> int:

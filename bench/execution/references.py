@@ -135,6 +135,7 @@ def _reference(so_far: Evidence, artifact: Artifact, jobs: Runner) -> tuple[str,
             scenario=scenario,
             feeds=feeds if artifact.sha256 == measured.sha256 else _converted(feeds, measured, artifact, jobs.folder()),
             seed=seed,
+            again=False,
         )
 
     key = "tensors", artifact.sha256, tuple(sorted(artifact.shapes.items())), feeds, scenario, seed

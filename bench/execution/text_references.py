@@ -86,6 +86,7 @@ def _reference(artifact: Artifact, so_far: Evidence, text: TextChecked, jobs: Ru
             seed=seed,
             prompts=prompts,
             forced=text.forced,
+            again=False,
         )
 
     forced = sha256(text.forced.read_bytes()).hexdigest()

@@ -4,7 +4,8 @@
 - tokenized pass: the same work with the tokenizer inside the timed part, where the session has one
 - prefill pass: generations of one token, which cost a prompt without its answer
 
-The two passes are left out where queries are not alike or one at a time, and where another process takes turns.
+The two passes are left out where queries are not alike or one at a time, where another process takes turns, and where
+each query fills the cache anew: that takes longer than the query.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,10 +59,11 @@ def decoder_of(request: OpenRequest) -> DecoderSpec:
     return request.artifact.decoder
 
 
-def distinct_queries(request: OpenRequest, scenario: Scenario, seed: int) -> Iterator[Query]:
-    """Prompts of the scenario's length that never come twice and that the measured queries do not hold."""
+def distinct_queries(request: OpenRequest, scenario: Scenario, seed: int, most: int) -> Iterator[Query]:
+    """Prompts of the scenario's length, of ``most`` tokens at most, that never come twice and that the measured queries
+    do not hold."""
     decoder = decoder_of(request)
-    prompt = min(lengths(request, scenario).prompt, decoder.context_length // 2)
+    prompt = min(lengths(request, scenario).prompt, decoder.context_length // 2, most)
     return queries((), decoder, Lengths(prompt, 0), OTHER_SEEDS + seed)
 
 
@@ -93,7 +95,8 @@ def play_generation(
     tokens, decoder = asked.scenario.generate_tokens or 1, decoder_of(asked.request)
     given = encoded(load_prompts(asked.prompts), decoder, None)
     endless = queries(given, decoder, lengths(asked.request, asked.scenario), asked.seed)
-    if session.rewinds:
+    one_context = session.rewinds or (session.keeps_prefixes and not given)  # own prompts would be found there, too
+    if one_context:
         endless = behind_one_context(endless)
     first = next(endless)
     recorder.look("ready")
@@ -132,7 +135,8 @@ def play_generation(
         return staged.in_turn(), replace(steady, token_ids=ids), staged.facts
     in_turns = watched.take_turn is not None
     alone = "point" not in steady.arrays  # queries that are alike, one at a time
-    if in_turns or not alone or not asks_convergence(asked.rule):  # not requested, or it is the other process' turn
+    refills = bool(lengths(asked.request, asked.scenario).depth) and not one_context
+    if in_turns or not alone or refills or not asks_convergence(asked.rule):
         return again, replace(steady, token_ids=ids), None
     arrays = dict(steady.arrays)
     tokenizer, _ = tokenizer_of(session.tokenizer(), asked.tokenizer)

@@ -29,6 +29,7 @@ from bench.contracts import (
 )
 from bench.contracts.answers import CheckedSession, facts_of, placement_of, token_of
 from bench.errors import RunFailure
+from bench.progress import done
 from bench.words import sentence
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class _Context:
         self._session.reset()
         for begin in range(0, len(ids), self._at_once):
             self._session.prefill(ids[begin : begin + self._at_once])
+            done(min(begin + self._at_once, len(ids)), len(ids))
         self._held = ids if len(ids) else None
 
     def forget(self) -> None:

@@ -39,6 +39,8 @@ ROUNDS = 16
 BUDGET_NS = 2_000_000_000  # after which the minimum number of rounds is enough
 PAUSE_S = 0.005  # longer than runtimes' threads wait for work before they sleep
 INPUT_BYTES = 256 << 20  # of new inputs held at once
+PROMPT_TOKENS = 512
+"""Of a prompt at the most: an engine that finds a prompt again does so at any length."""
 
 
 class RecallJob(Job[RepeatedInput], frozen=True, kw_only=True):
@@ -55,7 +57,8 @@ class RecallJob(Job[RepeatedInput], frozen=True, kw_only=True):
         session = open_session(target, self.request, untimed(worker.announce))
         worker.announce("recall")
         if isinstance(session, OpenedText):
-            return recall_prompts(session, distinct_queries(self.request, self.scenario, self.seed))
+            distinct = distinct_queries(self.request, self.scenario, self.seed, PROMPT_TOKENS)
+            return recall_prompts(session, distinct)
         return recall_tensors(session, load_feeds(self.feeds) if self.feeds is not None else {})
 
 

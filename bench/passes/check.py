@@ -21,8 +21,8 @@ class CheckJob(Job[Checked], frozen=True, kw_only=True):
     ``emulated``: an answer takes long, and memory says nothing. Of text: ``prompts`` are the user's own; ``forced``
     holds the ids (int64 [n]) whose logits are wanted, ``None``: those of the first prompt and what was generated after
     it; ``tokenizer``: the model's ``tokenizer.json``, for a session without a tokenizer of its own. ``foreseen``: a
-    ``ForeseeJob`` has asked the target already whether it takes the model. ``again``: whether the first input set of a
-    tensor model is run twice, to see whether its outputs repeat.
+    ``ForeseeJob`` has asked the target already whether it takes the model. ``again``: whether the first input set, or
+    the first prompt, is run twice, to see whether what comes out repeats.
     """
 
     request: OpenRequest
@@ -56,6 +56,7 @@ class CheckJob(Job[Checked], frozen=True, kw_only=True):
             forced=self.forced,
             tokenizer=self.tokenizer,
             emulated=self.emulated,
+            again=self.again,
             folder=worker.folder,
         )
         return Checked(session.facts(), session.placement(), (), found.token_ids, found.text, found.determinism)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from bench.contracts import DecoderSpec, OpenRequest, Scenario
 from bench.inputs.conversations import demand_lengths, refuse_long_conversation
-from bench.inputs.prompts import Prompt, encoded, load_prompts, queries, save_prompts
+from bench.inputs.prompts import Prompt, Query, encoded, load_prompts, queries, save_prompts
 from bench.inputs.tokenizer_file import tokenizer_of
 from bench.measure.generation import decoder_of, lengths
 from bench.measure.text_driver import OpenedText
@@ -30,11 +30,12 @@ EMULATED_TOKENS = 8  # generated again, to see whether they are the same
 
 
 class TextFound(Struct, frozen=True):
-    """The first prompt's tokens, the rest of what this pass finds out, and whether the tokens come again."""
+    """The first prompt's tokens, the rest of what this pass finds out, and whether the tokens come again (``None`` where
+    that was not asked for)."""
 
     token_ids: tuple[int, ...]
     text: TextChecked
-    determinism: Determinism
+    determinism: Determinism | None
 
 
 def check_text(
@@ -47,10 +48,11 @@ def check_text(
     forced: Path | None,
     tokenizer: Path | None,
     emulated: bool,
+    again: bool,
     folder: Path,
 ) -> TextFound:
-    """``prompts``, ``forced``, ``tokenizer``, ``emulated``: as in ``CheckJob``. Arrays go to ``folder``, and prompts as
-    ids. Raises ``RunFailure`` for a prompt of the user's that does not fit."""
+    """``prompts``, ``forced``, ``tokenizer``, ``emulated``, ``again``: as in ``CheckJob``. Arrays go to ``folder``, and
+    prompts as ids. Raises ``RunFailure`` for a prompt of the user's that does not fit."""
     import numpy as np
 
     decoder, tokens = decoder_of(request), scenario.generate_tokens or 1
@@ -62,9 +64,9 @@ def check_text(
     ids = session.greedy(first.context, first.prompt, tokens)
     exact = session.held_exactly()
     others = None if forced is not None else answers_checked(session, request, scenario, given, seed)
-    session.forget()  # else the engine may find the prompt among what it has just seen
-    again = session.greedy(first.context, first.prompt, min(tokens, EMULATED_TOKENS) if emulated else tokens)
-    determinism = compare_token_runs(ids[: len(again)] if emulated else ids, again)
+    determinism = None
+    if again:
+        determinism = _determinism(session, first, ids, min(tokens, EMULATED_TOKENS) if emulated else tokens)
     own = np.concatenate([first.prompt, np.array(ids, np.int64)])
     fed = own[-FORCED_TOKENS:] if forced is None else np.load(forced, allow_pickle=False)
     whole = len(first.context) == 0 and len(own) <= FORCED_TOKENS
@@ -81,6 +83,15 @@ def check_text(
         answers=others,
     )
     return TextFound(ids, text, determinism)
+
+
+def _determinism(session: OpenedText, first: Query, ids: tuple[int, ...], tokens: int) -> Determinism:
+    """Whether the first ``tokens`` of ``ids`` come again. A context is computed again, too, unless the session cuts its
+    cache back to it, as in the repeats, of which each computes it once."""
+    if session.keeps_prefixes or not session.rewinds:
+        session.forget()  # else the engine may find the prompt among what it has just seen
+    found = session.greedy(first.context, first.prompt, tokens)
+    return compare_token_runs(ids[:tokens], found)
 
 
 def _as_ids(

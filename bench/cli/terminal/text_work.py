@@ -13,14 +13,19 @@ from bench.suite.presets import emulated_generation_rule, text_generation_rule
 
 TWICE_AND_OTHERWISE = 3
 """How often the check has each turn, or each user, answered."""
+TWICE, CHECK_CONTEXTS = 2, 1
+"""How often the check asks the first query, and has its context computed where the engine goes back to it."""
 
 
 class TextWork(Struct, frozen=True):
     """Tokens of all processes of a run and of its check. ``prompt_tokens``: to be computed before first tokens;
-    ``None`` of the user's own prompts."""
+    ``None`` of the user's own prompts. ``context_tokens``: of a depth, which fill the cache once in a process;
+    ``refilled_tokens``: on an engine that computes the context before each query."""
 
     generated_tokens: int
     prompt_tokens: int | None
+    context_tokens: int = 0
+    refilled_tokens: int = 0
 
 
 def least_work(run: PlannedRun, lines: int = 1) -> TextWork:
@@ -36,7 +41,9 @@ def least_work(run: PlannedRun, lines: int = 1) -> TextWork:
     queries = run.repeats * each + checked
     one = _of_query(scenario)
     prompt = None if own else queries * (one.prompt_tokens or 0)
-    return TextWork(queries * one.generated_tokens, prompt)
+    depth, first = scenario.depth_tokens or 0, 1
+    contexts, refills = run.repeats + CHECK_CONTEXTS, run.repeats * (first + each) + TWICE
+    return TextWork(queries * one.generated_tokens, prompt, contexts * depth, refills * depth)
 
 
 def _through_stages(run: PlannedRun, rule: StoppingRule, lines: int) -> int:

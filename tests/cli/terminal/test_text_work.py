@@ -37,6 +37,13 @@ def test_the_least_work_is_that_of_warm_up_queries_and_check(
     assert work == found
 
 
+def test_a_depth_is_computed_once_in_a_process_or_before_each_query() -> None:
+    """Once in two processes and once for the check; else nine times in each, with the first token's, and twice."""
+    scenario = Scenario("single-stream", 10, 4, depth_tokens=100)
+    found = least_work(planned(scenario, ModelAsk("llm")))
+    assert TextWork(19 * 4, 19 * 10, 3 * 100, (2 * 9 + 2) * 100) == found
+
+
 def test_of_own_prompts_the_lengths_are_not_known() -> None:
     """Only what is generated is counted."""
     scenario = Scenario("single-stream", None, 4, depth_tokens=0)

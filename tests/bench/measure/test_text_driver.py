@@ -177,8 +177,8 @@ def test_the_check_asks_twice_from_the_same_state(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").touch()
     artifact = fake_artifact(tmp_path / "net.onnx", "text_generation")
     scenario = Scenario("single_stream", prompt_tokens=4, generate_tokens=3)
-    given = {"seed": 0, "prompts": None, "tokenizer": None, "forced": None, "emulated": False, "folder": tmp_path}
-    found = check_text(OpenedText(Keeping({})), OpenRequest(artifact, "cpu"), scenario, **given)
+    given = {"seed": 0, "prompts": None, "tokenizer": None, "forced": None, "emulated": False, "again": True}
+    found = check_text(OpenedText(Keeping({})), OpenRequest(artifact, "cpu"), scenario, folder=tmp_path, **given)
     assert ((3, 3, 3), True) == (found.token_ids, found.determinism.identical)
 
 

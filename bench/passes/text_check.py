@@ -30,8 +30,8 @@ EMULATED_TOKENS = 8  # generated again, to see whether they are the same
 
 
 class TextFound(Struct, frozen=True):
-    """The first prompt's tokens, the rest of what this pass finds out, and whether the tokens come again; ``None`` where
-    that was not asked."""
+    """The first prompt's tokens, the rest of what this pass finds out, and whether the tokens come again: ``None``
+    where they were asked for once."""
 
     token_ids: tuple[int, ...]
     text: TextChecked

@@ -1,11 +1,12 @@
-"""Progress of a fleet at the terminal: what each device does now, and a line for each run that ended. Silent in a
-pipe."""
+"""Progress of a fleet: at a terminal what each device does now, and a line for each run that ended; in a pipe a line
+for each run that begins, waits or ends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from bench.cli.fleet.telling import Lines, Telling, heard
 from bench.fleet.client.watching import FleetWatcher
 from bench.printable import clean
 from bench.words import Sentence, say
@@ -20,9 +21,10 @@ MOST_ROWS = 12
 
 @contextmanager
 def progress(stream: TextIO) -> Iterator[FleetWatcher]:
-    """A watcher that draws on ``stream`` if it is a terminal."""
+    """A watcher that draws on ``stream`` if it is a terminal, and otherwise writes lines."""
     if not stream.isatty():
-        yield FleetWatcher()
+        with heard(Lines(stream)) as lines:
+            yield lines
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -50,7 +52,7 @@ def _of_all(column: Any) -> Any:
     return OfAll
 
 
-class Drawn(FleetWatcher):
+class Drawn(Telling):
     """A bar of all runs, and a row for each of the first devices that are at work."""
 
     def __init__(self, bar: Any) -> None:
@@ -71,32 +73,22 @@ class Drawn(FleetWatcher):
     def step(self, order: "FleetOrder", device: str, text: Sentence | str) -> None:
         self._show(device, f"{order.model} {order.target}: {text}")
 
+    def waits(self, order: "FleetOrder", device: str, text: Sentence | str) -> None:
+        self.step(order, device, text)
+
     def fetched(self, order: "FleetOrder", device: str, record: Path) -> None:
         self._bar.advance(self._all)
         self._hide(device)
-        self._say("cli.fleet.fetched", order, device)
+        super().fetched(order, device, record)
 
     def failed(self, order: "FleetOrder", line: "Line", final: bool) -> None:
         if final:
             self._bar.advance(self._all)
         self._hide(line.device)
-        code = "cli.fleet.refused" if line.kind == "refused" else "cli.fleet.lost"
-        self._say(code, order, line.device, reason=clean(str(line.reason)))
+        super().failed(order, line, final)
 
-    def twice(self, order: str, device: str) -> None:
-        self._print(say("cli.fleet.twice", order=clean(order), device=clean(device)))
-
-    def joined(self, device: str) -> None:
-        self._print(say("cli.fleet.joined", device=clean(device)))
-
-    def away(self, device: str) -> None:
-        self._print(say("cli.fleet.away", device=clean(device)))
-
-    def back(self, device: str) -> None:
-        self._print(say("cli.fleet.back", device=clean(device)))
-
-    def barred(self, device: str, reason: Sentence | str) -> None:
-        self._print(say("cli.fleet.barred", device=clean(device), reason=clean(str(reason))))
+    def line(self, text: str) -> None:
+        self._bar.console.print(text, markup=False, highlight=False)
 
     def _show(self, device: str, text: str) -> None:
         if device in self._rows:
@@ -105,10 +97,3 @@ class Drawn(FleetWatcher):
     def _hide(self, device: str) -> None:
         if device in self._rows:
             self._bar.update(self._rows[device], visible=False)
-
-    def _say(self, code: str, order: "FleetOrder", device: str, **more: str) -> None:
-        what = " ".join(clean(text) for text in (order.model, order.target, order.scenario))
-        self._print(say(code, what=what, device=clean(device), **more))
-
-    def _print(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False)

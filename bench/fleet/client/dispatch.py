@@ -100,8 +100,10 @@ class Dispatch:
         if event.kind == "began" and order.id not in self._begun and self._waiting.holder(order.id) == event.device:
             self._begun.add(order.id)
             self._ledger.add(Line(kind="began", order=order.id, device=event.device))
+            self._watcher.began(order, event.device)
         if event.text:
-            self._watcher.step(order, event.device, event.text)
+            tell = self._watcher.waits if event.kind == "waits" else self._watcher.step
+            tell(order, event.device, event.text)
 
     # ------------------------------------------------------------------------------------------------- orders
 
@@ -286,6 +288,7 @@ class Dispatch:
             for sha256 in answer.sha256:
                 wait = BusyWait(device, self._patience)
                 while (have_bytes := await self._supplied(device, order, sha256)) is not None:
+                    self._watcher.waits(order, device, sentence("fleet.client.takes_no_files"))
                     await wait.pause(have_bytes)
         told = sentence("fleet.client.files_do_not_stay", device=device)
         remedy = sentence("fleet.client.files_do_not_stay.remedy")

@@ -16,6 +16,12 @@ class FleetWatcher:
     def sent(self, order: FleetOrder, device: str) -> None:
         """The device has the order now."""
 
+    def began(self, order: FleetOrder, device: str) -> None:
+        """The device has begun to measure it."""
+
+    def waits(self, order: FleetOrder, device: str, text: Sentence | str) -> None:
+        """Why the device does not begin it yet. May be told more than once."""
+
     def step(self, order: FleetOrder, device: str, text: Sentence | str) -> None:
         """What the device does, between timed parts."""
 

@@ -63,11 +63,14 @@ class Running(Struct, frozen=True, kw_only=True):
 
 
 class DeviceState(Struct, frozen=True, kw_only=True):
-    """What a device does now. ``finished``: orders whose results wait to be fetched. ``quarantined``: why it takes no
-    orders; empty: it does. ``lost_runs``: how many runs in a row died without a record."""
+    """What a device does now. ``finished``: orders whose results wait to be fetched, ``finished_bytes`` in all, the
+    oldest ``finished_since_utc_ns``. ``quarantined``: why it takes no orders; empty: it does. ``lost_runs``: how many
+    runs in a row died without a record."""
 
     name: str
     running: Running | None = None
     finished: tuple[str, ...] = ()
+    finished_bytes: int = 0
+    finished_since_utc_ns: int = 0
     quarantined: Sentence | str = ""
     lost_runs: int = 0

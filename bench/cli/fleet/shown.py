@@ -140,6 +140,8 @@ def device_for_scripts(one: "Asked", queued: Sequence[str]) -> dict[str, Any]:
             },
             "queued": list(queued),
             "finished": list(one.state.finished),
+            "finished_bytes": one.state.finished_bytes,
+            "finished_oldest_seconds": round(oldest_seconds(one), 1),
             "quarantined": str(one.state.quarantined),
             "lost_runs": one.state.lost_runs,
             "clock_off_seconds": round(one.clock_off_s, 3),
@@ -191,6 +193,11 @@ def step_seconds(one: "Asked") -> float:
     return 0.0 if running is None or not running.step else _since(one, running.step_since_utc_ns)
 
 
+def oldest_seconds(one: "Asked") -> float:
+    """How long the result has waited that has waited for longest."""
+    return _since(one, one.state.finished_since_utc_ns) if one.state.finished else 0.0
+
+
 def _since(one: "Asked", utc_ns: int) -> float:
     return max(0.0, (one.facts.utc_ns - utc_ns) / 1e9)
 
@@ -211,7 +218,8 @@ def _doing(one: "Asked") -> str:
     elif running is None:
         parts.append(say("cli.fleet.state.free"))
     if one.state.finished:
-        parts.append(say("cli.fleet.state.finished", count=len(one.state.finished)))
+        time, size_bytes = clock_text(oldest_seconds(one)), one.state.finished_bytes
+        parts.append(say("cli.fleet.state.finished", count=len(one.state.finished), size_bytes=size_bytes, time=time))
     return ", ".join(parts)
 
 

@@ -181,10 +181,13 @@ class Agent:
         """What it does now."""
         with self._changed:
             carried, kept = self._carried, self._kept
+        results = self.spool.results()
         return DeviceState(
             name=self.name,
             running=None if carried is None else carried.running,
-            finished=self.spool.finished(),
+            finished=tuple(results),
+            finished_bytes=sum(file.size_bytes for result in results.values() for file in result.files),
+            finished_since_utc_ns=self.spool.oldest_utc_ns() if results else 0,
             quarantined=kept.quarantined,
             lost_runs=kept.lost_runs,
         )

@@ -91,9 +91,18 @@ class Spool:
             file.seek(offset)
             return file.read(most_bytes)
 
-    def finished(self) -> tuple[str, ...]:
-        """Orders whose results wait."""
-        return tuple(order_id for order_id in self._ids() if self.result(order_id) is not None)
+    def results(self) -> dict[str, Finished]:
+        """Those that wait, by order."""
+        found = ((order_id, self.result(order_id)) for order_id in self._ids())
+        return {order_id: result for order_id, result in found if result is not None}
+
+    def oldest_utc_ns(self) -> int:
+        """Since when the result waits that has waited for longest; 0 without one."""
+        ended = []
+        for order_id in self._ids():
+            with suppress(OSError):
+                ended.append((self.folder_of(order_id) / RESULT).stat().st_mtime_ns)
+        return min(ended, default=0)
 
     def lost(self) -> tuple[str, ...]:
         """Orders that began and did not end, while none runs: the agent was killed."""

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from bench.cli.fleet.shown import print_devices, print_plan
+from bench.cli.fleet.shown import device_for_scripts, print_devices, print_plan
 from bench.fleet.client.planning import plan_fleet
 from bench.fleet.client.rack import Asked
 from bench.fleet.facts import DeviceState, Running
@@ -43,3 +43,14 @@ def test_a_device_says_what_it_does_how_long_and_what_waits(capsys: pytest.Captu
     waits = replace(running, model="", target="", scenario="", step="waiting for pid 7")
     print_devices([replace(one, state=replace(one.state, running=waits))], {})
     assert "0f, for 1:05: waiting for pid 7, for 0:20" in capsys.readouterr().out
+
+
+def test_results_that_wait_are_told_with_their_size_and_age(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody else removes them."""
+    hour_ns = 3600_000_000_000
+    state = DeviceState(name="a", finished=("0f", "1f"), finished_bytes=5 << 19, finished_since_utc_ns=hour_ns)
+    one = Asked(facts=facts("a", utc_ns=31 * hour_ns), state=state)
+    print_devices([one], {})
+    assert "free, results to fetch: 2 (2.50 MiB, oldest 30:00:00)" in capsys.readouterr().out
+    told = device_for_scripts(one, ())
+    assert (5 << 19, 30 * 3600.0) == (told["finished_bytes"], told["finished_oldest_seconds"])

@@ -36,11 +36,11 @@ class Terminal:
     def __init__(self, home: Path) -> None:
         self.home, self.cache, self._count = home, home / "cache", 0
 
-    def run(self, *words: str) -> Outcome:
+    def run(self, *words: str, quick: tuple[str, ...] = QUICK) -> Outcome:
         self._count += 1
         out = self.home / f"out-{self._count}"
         done = subprocess.run(
-            [sys.executable, "-c", "from bench.cli import main; main()", "run", *words, *QUICK, "-o", out],
+            [sys.executable, "-c", "from bench.cli import main; main()", "run", *words, *quick, "-o", out],
             capture_output=True,
             text=True,
             timeout=280,

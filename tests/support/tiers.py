@@ -17,8 +17,8 @@ ONLY_BY_NAME = ("perf", "fuzz_long")
 
 TESTS = Path(__file__).resolve().parents[1]
 LONGEST = """
-    test_main_job test_quality_job test_text_matrix test_text_golden test_genai_folders test_submission_job
-    bench/process/test_failures cli/test_odb cli/against/test_against bench/analysis/test_repeats
+    real_use/test_job test_main_job test_quality_job test_text_matrix test_text_golden test_genai_folders
+    test_submission_job bench/process/test_failures cli/test_odb cli/against/test_against bench/analysis/test_repeats
     cli/submission/test_reproduce test_privacy test_bad_input test_made_up_inputs bench/quality/test_texts
     browser/test_pages models/test_built_decoders bench/passes/test_suspicious bench/quality/test_judged_runs
     bench/quality/test_smollm2 test_smollm2 cli/submission/test_published_models cli/gate/test_sessions

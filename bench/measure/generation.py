@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 OTHER_SEEDS = 1 << 32  # prompts in addition to the measured ones
-PASS_QUERIES = 6
-"""Queries of each pass after the steady state: two repeats reach the minimum count of a median."""
+PASS_QUERIES, LEAST_PASS_QUERIES = 6, 2
+"""Queries of each pass after the steady state: with 6 of them two repeats reach the minimum count of a median, with 2
+six. The least is enough once a pass has taken as long as the rule allows the steady state."""
 
 
 def lengths(request: OpenRequest, scenario: Scenario) -> Lengths:
@@ -141,8 +142,8 @@ def play_generation(
     arrays = dict(steady.arrays)
     tokenizer, _ = tokenizer_of(session.tokenizer(), asked.tokenizer)
     if tokenizer is not None:
-        arrays["tokenized_token_ns"] = _tokenized(session, tokenizer, endless, tokens)
-    prefill = _prefill_pass(session, endless, watched.meter)
+        arrays["tokenized_token_ns"] = _tokenized(session, tokenizer, endless, tokens, asked.rule)
+    prefill = _prefill_pass(session, endless, watched.meter, asked.rule)
     return again, replace(steady, arrays=arrays, token_ids=ids, prefill_energy=prefill), None
 
 
@@ -171,21 +172,39 @@ def no_lanes(count: int | None) -> NoReturn:
     )
 
 
-def _prefill_pass(generator: Generator, endless: Iterator[Query], meter: EnergyMeter) -> RepeatEnergy:
+def pass_queries(
+    endless: Iterator[Query], rule: StoppingRule, clock: Callable[[], int] = perf_counter_ns
+) -> Iterator[Query]:
+    """The queries of a pass after the steady state: ``PASS_QUERIES``, or ``LEAST_PASS_QUERIES`` and more until the time
+    is used up."""
+    begin_ns = clock()
+    for number in range(PASS_QUERIES):
+        if number >= LEAST_PASS_QUERIES and clock() - begin_ns >= rule.max_duration_ns:
+            return
+        yield next(endless)
+
+
+def _prefill_pass(
+    generator: Generator, endless: Iterator[Query], meter: EnergyMeter, rule: StoppingRule
+) -> RepeatEnergy:
     """What queries of one token take."""
+    timeline = Timeline()
     meter.start()
-    time_generations(generator, endless, 1, PASS_QUERIES, Timeline())
-    return meter.stop(PASS_QUERIES)
+    for query in pass_queries(endless, rule):
+        time_generations(generator, iter([query]), 1, 1, timeline)
+    return meter.stop(len(timeline.done_ns))
 
 
-def _tokenized(generator: Generator, tokenizer: Tokenizer, endless: Iterator[Query], tokens: int) -> "Array":
+def _tokenized(
+    generator: Generator, tokenizer: Tokenizer, endless: Iterator[Query], tokens: int, rule: StoppingRule
+) -> "Array":
     """As ``token_ns``, with the prompt's text encoded and every token decoded inside the timed part.
 
     The work stays as asked: the ids generated from are the query's own, whatever its text is encoded to.
     """
     timeline = Timeline()
-    for _ in range(PASS_QUERIES):
-        query, decode = next(endless), tokenizer.stream()
+    for query in pass_queries(endless, rule):
+        decode = tokenizer.stream()
         text = _text(tokenizer, query.prompt)
         generator.fill(query.context)
         _time_with_text(generator, tokenizer, query, text, decode, tokens, timeline)

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from bench import progress
 from bench.contracts import OpenRequest, Scenario
-from bench.inputs.prompts import Prompt, save_prompts
+from bench.inputs.prompts import Prompt, Query, save_prompts
 from bench.machine.clocks import CoreClocks
 from bench.measure.energy import EnergyMeter
-from bench.measure.generation import PASS_QUERIES, Generation, distinct_queries, play_generation
+from bench.measure.generation import LEAST_PASS_QUERIES, Generation, distinct_queries, pass_queries, play_generation
 from bench.measure.long_run import LongRun
 from bench.measure.memory import MemoryProbe
 from bench.measure.phases import PhaseRecorder
@@ -107,7 +109,7 @@ def played(session: Any, folder: Path, depth: int = DEPTH, prompts: Path | None 
     [
         (True, DEPTH, 1),
         (False, DEPTH, FIRST + WARM + MEASURED),
-        (False, 0, FIRST + WARM + MEASURED + PASS_QUERIES),
+        (False, 0, FIRST + WARM + MEASURED + LEAST_PASS_QUERIES),
     ],
 )
 def test_a_context_that_is_computed_for_each_query_is_not_computed_for_passes(
@@ -125,7 +127,7 @@ def test_an_engine_that_keeps_prefixes_finds_one_context_for_all_queries(tmp_pat
     """All of a process begin behind the same; their own prompts differ."""
     session = Stream({}, contexts=[])
     steady = played(session, tmp_path)
-    assert (1, FIRST + WARM + MEASURED + PASS_QUERIES) == (len({*session.contexts}), len(session.contexts))
+    assert (1, FIRST + WARM + MEASURED + LEAST_PASS_QUERIES) == (len({*session.contexts}), len(session.contexts))
     assert [0, 0] == steady.arrays["shared_tokens"].tolist()
 
 
@@ -172,6 +174,22 @@ def test_an_engine_that_keeps_prefixes_is_asked_again_as_if_new(depth: int, tmp_
     session = Stream({}, contexts=[])
     checked(session, tmp_path, again=True, depth=depth)
     assert session.forgotten == 1
+
+
+@pytest.mark.parametrize(("query_s", "count"), [(0.1, 6), (0.5, 6), (0.9, 3), (2.9, 2), (60.0, 2)])
+def test_slow_queries_make_a_pass_shorter(query_s: float, count: int) -> None:
+    """Of six, no other begins once 2.7 s have passed; two in any case."""
+    now = 0.0
+
+    def clock() -> int:
+        return round(now * 1e9)
+
+    found = 0
+    rule = replace(RULE, max_duration_ns=2_700_000_000)
+    for _ in pass_queries(repeat(Query(np.zeros(0), np.ones(1))), rule, clock):
+        now += query_s
+        found += 1
+    assert count == found
 
 
 @pytest.mark.parametrize(("asked", "most", "length"), [(PROMPT, 512, PROMPT), (PROMPT, 2, 2)])

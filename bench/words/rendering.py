@@ -1,6 +1,7 @@
 """Fills templates in. A placeholder is ``{name}`` or ``{name:form}``; a form is one of
 
-    a number's format of Python   ``.1f``  ``,``  ``+.2f``  ``d``, written with the signs of the language
+    a number's format of Python   ``.1f``  ``,``  ``+.2f``  ``d``, written with the signs of the language; ``.3g`` of a
+                                  large number is 7,740, not 7.74e+03
     a measure                     ``ns``  ``bytes``  ``joules``  ``quantity``  ``percent`` (of a fraction)
                                   ``rough`` (of a fraction, to two digits)  ``change`` (of a ratio)  ``similarity``
                                   ``digits``  ``gap`` (a count in groups)  ``when`` (an ISO 8601 time)
@@ -112,8 +113,20 @@ def shown(value: Any, form: str, catalogue: Catalogue) -> str:
     if form and (noun := re.fullmatch(NOUN, form)):
         return counted(value, noun[1], catalogue, grouped=form.endswith(","))
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return units.localised(format(value, form)) if form or isinstance(value, float) else str(value)
+        return units.localised(_without_exponent(value, form)) if form or isinstance(value, float) else str(value)
     return format(value, form) if form else str(value)
+
+
+LONGEST = 1e15
+"""From here on a number is easier to read with its exponent."""
+
+
+def _without_exponent(value: float, form: str) -> str:
+    """``value`` in ``form``; rounded to significant digits, a large one is written out in groups."""
+    text = format(value, form)
+    if not form.endswith("g") or "e+" not in text or abs(value) >= LONGEST:
+        return text
+    return format(float(text), f"{'+' if text.startswith('+') else ''},.0f")
 
 
 def counted(count: int, noun: str, catalogue: Catalogue, *, grouped: bool = False) -> str:

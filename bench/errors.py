@@ -45,7 +45,7 @@ class InputError(OdbError):
     """Bad input by the user. ``message`` names the file or flag and the field."""
 
 
-def of_flag(flag: str, problem: Sentence) -> Sentence:
+def of_flag(flag: str, problem: Sentence | str) -> Sentence:
     """What is wrong with what ``flag`` gives; ``problem_of`` has it without the flag."""
     return sentence("error.of_flag", flag=flag, problem=problem)
 

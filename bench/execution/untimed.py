@@ -46,15 +46,15 @@ def fit(so_far: Evidence, jobs: Runner) -> Evidence:
 
 
 def demand_prompts(run: PlannedRun, prepared: Prepared, scenario: Scenario) -> None:
-    """Raises ``RunFailure`` for the user's prompts where it is known before anything is opened that they do not fit
-    the context, or cannot be turned into tokens. A tokenizer of the engine's own is known only once the model is open:
-    the check asks again."""
+    """Raises ``RunFailure`` for the user's prompts, and for the texts of a dataset, where it is known before anything
+    is opened that they do not fit the context, or cannot be turned into tokens. A tokenizer of the engine's own is
+    known only once the model is open: the check asks again."""
     decoder, known = prepared.artifact.decoder, prepared.counted
     if decoder is None:
         return
     demand_lengths(known.lengths, decoder, scenario)
     refuse_padding(known.padded, decoder)
-    target, failure = load(run.target.plugin), known.failure
+    target, failure = load(run.target.plugin), known.failure or prepared.no_texts
     if failure is None or not isinstance(target, TokenizingTarget):
         return
     if not target.tokenizes(prepared.artifact, run.target.options):

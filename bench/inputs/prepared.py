@@ -12,6 +12,7 @@ from bench.inputs.made_inputs import NO_ROLE, seeded_feeds, values_in_words
 from bench.inputs.tensor_files import feeds_sha256, save_feeds
 from bench.inputs.tokenizer_file import Counted
 from bench.record.inputs import FedInput, InputFacts, NotTaken
+from bench.record.record import Failure
 from bench.suite.preprocessing import parse_preprocessing
 from bench.words import sentence
 
@@ -45,6 +46,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     ``feeds[0]`` is what is timed. ``checks``: what outputs are compared on, from ``check_source``.
     ``dataset_samples``: how many seem to be there. ``prompt_tokens``: of the longest of the user's prompts, at most.
     ``tokenizer``: the ``tokenizer.json`` beside the model. ``counted``: the prompts' lengths by it.
+    ``no_texts``: why the dataset holds no text that this tokenizer makes tokens of; an engine's own may.
     ``pipeline_files``: those that can go through the pipeline, ``not_taken`` the others.
     """
 
@@ -58,6 +60,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     prompt_tokens: int | None = None
     tokenizer: Path | None = None
     counted: Counted = Counted()
+    no_texts: Failure | None = None
     pipeline_files: tuple[Path, ...] = ()
     not_taken: tuple[NotTaken, ...] = ()
 

@@ -72,35 +72,43 @@ def read_prompts(ids: Sequence[int], file: str, model_id: Sentence | str) -> tup
     return (*given, *(prompts_of(Path(file), model_id) if file else ()))
 
 
-def prompts_of(file: Path, model_id: Sentence | str, *, whole: bool = False) -> list[Prompt]:
-    """The prompts of a file. ``whole``: a ``.txt`` is taken as it is, with the end of its last line. Raises
-    ``InputError`` as ``read_prompts`` does."""
+def prompts_of(file: Path, model_id: Sentence | str) -> list[Prompt]:
+    """The prompts of a file. Raises ``InputError`` as ``read_prompts`` does."""
+    try:
+        return [prompt for _, prompt in numbered_prompts(file, model_id)]
+    except InputError as error:
+        raise InputError(of_flag("--prompts", error.sentence), error.advice) from None
+
+
+def numbered_prompts(file: Path, model_id: Sentence | str, *, whole: bool = False) -> list[tuple[int, Prompt]]:
+    """The prompts of a file, each with its line. ``whole``: a ``.txt`` is taken as it is, with the end of its last
+    line. Raises ``InputError`` naming file, line and what is wrong."""
     if not is_file(file):
         raise InputError(
-            of_flag("--prompts", sentence("input.prompts_no_such_file", file_name=file.name)),
+            sentence("input.prompts_no_such_file", file_name=file.name),
             sentence("input.check_path"),
         )
-    text = read_text(file, name=f"--prompts {file.name}")
+    text = read_text(file, name=file.name)
     if NUL in text:
         line = text.count("\n", 0, text.index(NUL)) + 1
         raise InputError(
-            of_flag("--prompts", sentence("input.prompts_line_nul", file_name=file.name, number=line)),
+            sentence("input.prompts_line_nul", file_name=file.name, number=line),
             sentence("input.save_without_nul"),
         )
     if file.suffix.lower() == ".jsonl":
-        prompts = [_of_line(file, number, line) for number, line in lines_of(text)]
+        prompts = [(number, _of_line(file, number, line)) for number, line in lines_of(text)]
         if not prompts:
             raise InputError(
-                of_flag("--prompts", sentence("input.prompts_without_prompt", file_name=file.name)),
+                sentence("input.prompts_without_prompt", file_name=file.name),
                 sentence("input.give_one_object_a_line"),
             )
         return prompts
     if not text.strip():
         raise InputError(
-            of_flag("--prompts", sentence("input.prompts_empty", file_name=file.name)),
+            sentence("input.prompts_empty", file_name=file.name),
             sentence("input.write_prompt", model_id=model_id),
         )
-    return [Prompt(prompt=text if whole else without_line_end(text))]
+    return [(1, Prompt(prompt=text if whole else without_line_end(text)))]
 
 
 def without_line_end(text: str) -> str:
@@ -117,7 +125,7 @@ def _of_line(file: Path, number: int, line: str) -> Prompt:
         wrong = sentence("input.prompt_half_a_character", unit=half) if half else str(error)[:200]
     if wrong:
         raise InputError(
-            of_flag("--prompts", sentence("input.prompts_line", file_name=file.name, number=number, error=wrong)),
+            sentence("input.prompts_line", file_name=file.name, number=number, error=wrong),
             sentence("input.give_prompt_or_ids"),
         )
     return Prompt(found.ids, found.prompt, found.messages)

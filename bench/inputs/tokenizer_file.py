@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from bench.contracts import DecoderSpec, TextStream, Tokenizer
+from bench.contracts import DecoderSpec, Source, TextStream, Tokenizer
 from bench.entry_points import versions
 from bench.errors import InputError, RunFailure
 from bench.inputs.prompts import Prompt, encoded
@@ -108,10 +108,12 @@ class Counted(Struct, frozen=True):
     padded: int | None = None
 
 
-def counted(prompts: Sequence[Prompt], decoder: DecoderSpec, file: Path | None) -> Counted:
-    """The tokens of ``prompts`` by the tokenizer in ``file``."""
+def counted(
+    prompts: Sequence[Prompt], decoder: DecoderSpec, file: Path | None, source: Source | None = None
+) -> Counted:
+    """The tokens of ``prompts`` by the tokenizer in ``file``, made of ``source``."""
     try:
-        tokenizer = tokenizer_of(None, file)[0] if any(prompt.prompt for prompt in prompts) else None
+        tokenizer = tokenizer_of(None, file, source)[0] if any(prompt.prompt for prompt in prompts) else None
         found, padding = encoded(prompts, decoder, tokenizer), decoder.padding
         padded = next((index for index, ids in enumerate(found) if padding is not None and padding in ids), None)
         return Counted(tuple(map(len, found)), padded=padded)
@@ -129,12 +131,19 @@ def _most_tokens(prompt: Prompt) -> int:
     return len(prompt.ids) if prompt.ids else len((prompt.prompt or "").encode()) + ADDED_TOKENS
 
 
-def tokenizer_of(own: Tokenizer | None, file: Path | None) -> tuple[Tokenizer | None, TokenizerUsed | None]:
-    """The engine's ``own`` tokenizer, or that of ``file`` where it has none; and whose it is. Raises ``InputError`` as
-    ``FileTokenizer`` does."""
+def tokenizer_of(
+    own: Tokenizer | None, file: Path | None, source: Source | None = None
+) -> tuple[Tokenizer | None, TokenizerUsed | None]:
+    """The engine's ``own`` tokenizer, or that of ``file`` where it has none; and whose it is. ``source``: what the
+    model's artifact was made of. Raises ``InputError`` as ``FileTokenizer`` does, which names the user's file."""
     if own is not None:
         return own, TokenizerUsed("engine")
     if file is None:
         return None, None
-    read = FileTokenizer(file)
+    try:
+        read = FileTokenizer(file)
+    except InputError as error:
+        if source is None:
+            raise
+        raise InputError(sentence("text.at", where=source.path.name, message=error.sentence), error.advice) from None
     return read, read.used

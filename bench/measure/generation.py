@@ -140,7 +140,7 @@ def play_generation(
     if in_turns or not alone or refills or not asks_convergence(asked.rule):
         return again, replace(steady, token_ids=ids), None
     arrays = dict(steady.arrays)
-    tokenizer, _ = tokenizer_of(session.tokenizer(), asked.tokenizer)
+    tokenizer, _ = tokenizer_of(session.tokenizer(), asked.tokenizer, asked.request.artifact.source)
     if tokenizer is not None:
         arrays["tokenized_token_ns"] = _tokenized(session, tokenizer, endless, tokens, asked.rule)
     prefill = _prefill_pass(session, endless, watched.meter, asked.rule)

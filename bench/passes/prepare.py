@@ -1,11 +1,12 @@
 """The pass that makes a model's files and inputs: once a suite for each model and its inputs."""
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, DecoderSpec, Describable, Model, ModelRequest, NamingTarget
+from bench.contracts import Artifact, DecoderSpec, Describable, Model, ModelRequest, NamingTarget, Source, Tokenizer
 from bench.errors import InputError, OdbError, RunFailure
 from bench.inputs.batched import batched
 from bench.inputs.chat import chatted, template_beside
@@ -14,7 +15,7 @@ from bench.inputs.images import IMAGE_SUFFIXES
 from bench.inputs.prepared import InputsAsked, Prepared, prepared_tensors
 from bench.inputs.prompts import Prompt, check_ids, prompt_facts, read_prompts, save_prompts
 from bench.inputs.tensor_files import feeds_sha256, save_feeds
-from bench.inputs.tokenizer_file import counted, longest, tokenizer_beside
+from bench.inputs.tokenizer_file import counted, longest, tokenizer_beside, tokenizer_of
 from bench.jobs import Job, Runner, Worker
 from bench.passes.evidence import Evidence
 from bench.pipelines.asked import PipelineAsk, most_inputs
@@ -22,10 +23,12 @@ from bench.pipelines.opening import tried
 from bench.pipelines.writing import tried_lines
 from bench.plugins import PluginRef, load
 from bench.quality.judging import first_samples
+from bench.quality.text.files import refuse_unusable, samples_at_most
 from bench.quality.text.limits import TextLimits
 from bench.quality.text.sampling import sampling_of
-from bench.quality.texts import samples_at_most
 from bench.record.inputs import FedInput, InputFacts, TemplateUsed
+from bench.record.record import Failure
+from bench.record.text import TokenizerUsed
 from bench.scenarios.batches import batch_size, side_of
 from bench.scenarios.kinds import kind_of
 from bench.scenarios.text import turns_of
@@ -143,16 +146,18 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, fo
             sentence("run.input_of_decoder", model_id=artifact.model_id),
             sentence("run.leave_input_out"),
         )
-    texts = 0 if job.dataset is None else samples_at_most(job.dataset.folder, TextLimits())
+    tokenizer, source = tokenizer_beside(artifact.path), artifact.source
+    texts, no_texts = 0, None
     if job.dataset is not None:
         sampling_of(job.dataset)
+        texts = samples_at_most(job.dataset.folder, TextLimits())
+        no_texts = _no_texts(job.dataset.folder, decoder, tokenizer, source)
     lines = None if job.pipeline is None else tried_lines(job.pipeline, artifact)
     prompts, template = _prompts(asked, artifact) if lines is None else (lines.prompts, lines.template)
-    tokenizer = tokenizer_beside(artifact.path)
     if not prompts:
-        return Prepared(artifact=artifact, dataset_samples=texts, tokenizer=tokenizer)
+        return Prepared(artifact=artifact, dataset_samples=texts, tokenizer=tokenizer, no_texts=no_texts)
     check_ids(prompts, decoder)
-    path, known = folder / "prompts.json", counted(prompts, decoder, tokenizer)
+    path, known = folder / "prompts.json", counted(prompts, decoder, tokenizer, source)
     save_prompts(path, prompts)
     return Prepared(
         artifact=artifact,
@@ -162,9 +167,28 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, fo
         prompt_tokens=longest(prompts, known),
         tokenizer=tokenizer,
         counted=known,
+        no_texts=no_texts,
         pipeline_files=() if lines is None else lines.files,
         not_taken=() if lines is None else lines.not_taken,
     )
+
+
+def _no_texts(folder: Path, decoder: DecoderSpec, file: Path | None, source: Source | None) -> Failure | None:
+    """Why the tokenizer in ``file`` makes no tokens of any text in ``folder``. Raises ``InputError`` where none can."""
+    needed = False
+
+    def tokenizer() -> tuple[Tokenizer | None, TokenizerUsed | None]:
+        nonlocal needed
+        needed = True
+        return tokenizer_of(None, file, source)
+
+    try:
+        refuse_unusable(folder, decoder, cache(tokenizer))
+    except InputError as error:
+        if not needed:
+            raise
+        return Failure("prepare", "bad_input", error.sentence, error.advice)
+    return None
 
 
 def _prompts(asked: InputsAsked, artifact: Artifact) -> tuple[tuple[Prompt, ...], TemplateUsed | None]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from bench.contracts import DecoderSpec, OpenRequest, Scenario
+from bench.contracts import OpenRequest, Scenario
 from bench.inputs.conversations import demand_lengths, refuse_long_conversation
 from bench.inputs.prompts import Prompt, Query, encoded, load_prompts, queries, save_prompts
 from bench.inputs.tokenizer_file import tokenizer_of
@@ -56,7 +56,7 @@ def check_text(
     import numpy as np
 
     decoder, tokens = decoder_of(request), scenario.generate_tokens or 1
-    given, used = _as_ids(load_prompts(prompts), session, decoder, tokenizer)
+    given, used = _as_ids(load_prompts(prompts), session, request, tokenizer)
     lengths_of = [len(ids) for ids in given]
     demand_lengths(lengths_of, decoder, scenario)
     refuse_long_conversation(request.artifact.model_id, decoder, scenario, lengths_of)
@@ -95,12 +95,13 @@ def _determinism(session: OpenedText, first: Query, ids: tuple[int, ...], tokens
 
 
 def _as_ids(
-    given: Sequence[Prompt], session: OpenedText, decoder: DecoderSpec, file: Path | None
+    given: Sequence[Prompt], session: OpenedText, request: OpenRequest, file: Path | None
 ) -> "tuple[list[Ids], TokenizerUsed | None]":
     """The user's prompts as ids, and what made them of text; nothing is asked for where all are ids."""
+    decoder = decoder_of(request)
     if not any(prompt.prompt for prompt in given):
         return encoded(given, decoder, None), None
-    tokenizer, used = tokenizer_of(session.tokenizer(), file)
+    tokenizer, used = tokenizer_of(session.tokenizer(), file, request.artifact.source)
     return encoded(given, decoder, tokenizer), used
 
 

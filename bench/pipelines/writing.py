@@ -101,7 +101,7 @@ def open_writing(asked: PipelineOpening, session: OpenedText) -> Staged:
     answered. Raises ``RunFailure`` without a tokenizer."""
     artifact, tokens = asked.artifact, asked.tokens
     asked = replace(asked, ask=of_text(asked.ask, artifact.model_id))
-    tokenizer, used = tokenizer_of(session.tokenizer(), tokenizer_beside(artifact.path))
+    tokenizer, used = tokenizer_of(session.tokenizer(), tokenizer_beside(artifact.path), artifact.source)
     if tokenizer is None or used is None:
         raise RunFailure(
             "bad_input", sentence("input.no_tokenizer"), sentence("input.use_engine_with_tokenizer"), "prepare"

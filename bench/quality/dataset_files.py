@@ -6,8 +6,8 @@ from pathlib import Path
 from bench.errors import InputError
 from bench.quality.coco import ANCHORS
 from bench.quality.dataset import Listing, dataset_sha256, entry_digest, read_listing
+from bench.quality.text.files import text_files
 from bench.quality.text.limits import EMULATED, TextLimits
-from bench.quality.texts import text_files
 from bench.reading import is_file
 from bench.record.quality import DatasetFacts
 from bench.suite.dataset_options import OPTIONS_FILE, DatasetAsk

@@ -45,7 +45,7 @@ def first_samples(
 
     Raises ``InputError`` where none can, and for labels or options of the dataset that do not fit the model's file.
     """
-    listing = read_listing(dataset, _judge_of(model) is not None)
+    listing = read_listing(dataset, judge_of(model) is not None)
     refuse_unfit(listing, artifact, dataset.preprocessing)
     paths: list[Path] = []
     first: tuple[LeftOut, InputError] | None = None
@@ -68,7 +68,7 @@ def first_samples(
 def judge(asked: ToJudge, opened: Callable[[], TensorSession]) -> Judged:
     """Run every sample of the dataset. A sample that cannot be read or judged is left out, and told. ``opened`` opens
     the model, once the dataset has been read."""
-    plugin = _judge_of(asked.model)
+    plugin = judge_of(asked.model)
     listing = read_listing(asked.dataset, plugin is not None)
     session = opened()
     scorer = scorer_for(listing.task, listing.options, plugin, _samples(listing, asked))
@@ -127,7 +127,8 @@ def _run(
     return digests, left
 
 
-def _judge_of(model: PluginRef) -> Judge | None:
+def judge_of(model: PluginRef) -> Judge | None:
+    """The model's plugin, if it judges its outputs itself."""
     plugin = load(model)
     return plugin if isinstance(plugin, Judge) else None
 

@@ -6,7 +6,6 @@ cut into windows of up to 512 tokens that do not overlap; each begins with an em
 scored.
 """
 
-from collections.abc import Iterator, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -16,17 +15,17 @@ from msgspec.structs import replace
 
 from bench.contracts import DecoderSpec
 from bench.digest import sha256_of
-from bench.errors import InputError, RunFailure, problem_of
-from bench.inputs.prompts import Prompt, check_ids, encoded, load_prompts, prompts_of
+from bench.errors import InputError, OdbError, RunFailure, problem_of
+from bench.inputs.prompts import encoded, load_prompts
 from bench.inputs.tensor_files import save_feeds
 from bench.inputs.tokenizer_file import tokenizer_of
 from bench.measure.generation import decoder_of
 from bench.measure.text_driver import OpenedText
 from bench.quality.judged import Judged, ToJudge
 from bench.quality.text.answers import answer, load_answers
-from bench.quality.text.limits import TextLimits
+from bench.quality.text.files import none_usable, samples_of, text_files
 from bench.quality.text.metrics import own_results
-from bench.quality.text.questions import Found, holds_questions, items_of, read_questions
+from bench.quality.text.questions import Found
 from bench.quality.text.samples import (
     Item,
     TextSamples,
@@ -34,10 +33,8 @@ from bench.quality.text.samples import (
     evenly,
     load_samples,
     tokens_sha256,
-    windows_of,
 )
 from bench.quality.text.sampling import sampling_of
-from bench.reading import is_folder
 from bench.record.quality import DatasetFacts, LeftOut
 from bench.words import Sentence, sentence
 
@@ -45,27 +42,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     Ids = np.ndarray[Any, Any]
-
-SUFFIXES = (".txt", ".jsonl")
-
-
-def text_files(folder: Path) -> tuple[Path, ...]:
-    """The files of texts in ``folder``, by name. Raises ``InputError`` where there is none."""
-    if not is_folder(folder):
-        raise InputError(sentence("quality.no_such_folder", folder=folder.name), sentence("quality.check_path"))
-    files = tuple(path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not files:
-        raise InputError(
-            sentence("quality.no_text", folder=folder.name),
-            sentence("quality.put_texts"),
-        )
-    return files
-
-
-def samples_at_most(folder: Path, limits: TextLimits) -> int:
-    """About how many samples the texts of ``folder`` make at most: for the time that evaluating them may take."""
-    windows = sum(path.stat().st_size // limits.window + 1 for path in text_files(folder))
-    return min(windows, limits.windows or windows) + limits.prompts
 
 
 def judge_texts(asked: ToJudge, session: OpenedText) -> Judged:
@@ -75,7 +51,8 @@ def judge_texts(asked: ToJudge, session: OpenedText) -> Judged:
     run it is for.
     """
     decoder = decoder_of(asked.request)
-    tokenizer = cache(lambda: tokenizer_of(session.tokenizer(), asked.tokenizer))
+    source = asked.made_for.source
+    tokenizer = cache(lambda: tokenizer_of(session.tokenizer(), asked.tokenizer, source))
     if asked.windows is None:
         samples, facts = _cut(asked, decoder, tokenizer, session.logits is None)
     else:
@@ -114,31 +91,22 @@ def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found, no_logits: bool
     """The samples of all files, within the limits; a file that cannot be used is left out, and told."""
     windows: list[Ids] = []
     items: list[Item] = []
-    left: list[LeftOut] = []
+    left: list[tuple[Path, OdbError]] = []
     texts = False
     digests: list[bytes] = []
     limits = asked.limits
     for file in text_files(asked.dataset.folder):
         try:
-            if holds_questions(file):
-                found: list[Any] = list(items_of(file, decoder, tokenizer, asked.request.decode_context))
-                items += found
-                texts = texts or any(question.ids is None for question in read_questions(file))
-            else:
-                prompts = prompts_of(file, sentence("quality.the_model"), whole=True)
-                found = list(_windows_of(prompts, decoder, tokenizer, limits.window))
-                windows += found
-                texts = texts or any(prompt.prompt for prompt in prompts)
+            found = samples_of(file, decoder, tokenizer, limits.window, asked.request.decode_context)
         except (InputError, RunFailure) as error:
-            left.append(LeftOut(file.name, file.name, problem_of(error)))
+            left.append((file, error))
             continue
-        if not found:
-            left.append(LeftOut(file.name, file.name, sentence("quality.left_out.text_too_short")))
-            continue
+        windows += found.windows
+        items += found.items
+        texts = texts or found.texts
         digests.append(sha256(file.name.encode() + b"\0" + file.read_bytes()).digest())
     if not windows and not items:
-        name, first = asked.dataset.folder.name, left[0]
-        raise InputError(sentence("quality.no_text_left", folder=name, file=first.file, why=first.reason))
+        raise none_usable(asked.dataset.folder, *left[0])
     some = tuple(windows[i] for i in evenly(len(windows), limits.windows))
     asked_items = tuple(items[i] for i in evenly(len(items), limits.items))
     told: list[Sentence] = []
@@ -154,7 +122,8 @@ def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found, no_logits: bool
     if sampling is not None and no_logits:
         told.append(sentence("quality.limit.sampling_needs_logits"))
     samples = TextSamples(some, own, asked_items, limits.generated if own else 0, sampling)
-    facts = _facts(asked, digests, left, samples, tuple(told))
+    without = [LeftOut(file.name, file.name, problem_of(error)) for file, error in left]
+    facts = _facts(asked, digests, without, samples, tuple(told))
     return samples, replace(facts, tokenizer=tokenizer()[1]) if texts else facts
 
 
@@ -180,16 +149,6 @@ def _prompts(
     if len(some) < len(fit):
         told.append(sentence("quality.limit.prompts", kept=len(some), all=len(fit)))
     return some, told
-
-
-def _windows_of(prompts: Sequence[Prompt], decoder: DecoderSpec, tokenizer: Found, size: int) -> "Iterator[Ids]":
-    for prompt in prompts:
-        yield from windows_of(_ids(prompt, decoder, tokenizer), min(size, decoder.context_length))
-
-
-def _ids(prompt: Prompt, decoder: DecoderSpec, tokenizer: Found) -> "Ids":
-    check_ids((prompt,), decoder)
-    return encoded((prompt,), decoder, tokenizer()[0] if prompt.prompt else None)[0]
 
 
 def _facts(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.contracts import Artifact
 from bench.errors import InputError, OdbError
@@ -25,10 +26,11 @@ from bench.quality.dataset import (
     read_listing,
     sample_feeds,
 )
+from bench.quality.judging import judge_of
 from bench.quality.unfit import OtherLabels, refuse_unfit
 from bench.reading import exists, is_file, is_folder
 from bench.record.quality import LeftOut
-from bench.suite.dataset_options import DatasetAsk, read_options
+from bench.suite.dataset_options import DatasetAsk, DatasetOptions, read_options
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
@@ -91,25 +93,28 @@ class Divided(Struct, frozen=True):
 
 
 class SamplesJob(Job[Read], frozen=True, kw_only=True):
-    """Read the samples as inputs of ``artifact``; each becomes a ``.npz`` in the job's folder."""
+    """Read the samples as inputs of ``artifact``, which the plugin read; each becomes a ``.npz`` in the job's
+    folder."""
 
     artifact: Artifact
     data: DataAsk
 
     def play(self, worker: Worker) -> Read:
         worker.announce("prepare")
-        return read_samples(self.data, self.artifact, worker.folder)
+        return read_samples(self.data, self.artifact, worker.folder, judged=judge_of(self.plugin) is not None)
 
 
-def read_samples(data: DataAsk, artifact: Artifact, folder: Path) -> Read:
-    """Raises ``InputError`` where there is nothing to read, and where no sample fits the model's inputs."""
-    found = _rows(data, artifact) if is_file(data.path) else _files(data, artifact)
+def read_samples(data: DataAsk, artifact: Artifact, folder: Path, judged: bool = False) -> Read:
+    """``judged``: the model's plugin judges, by labels of its own kind. Raises ``InputError`` where there is nothing to
+    read, for a model without inputs, and where no sample fits them."""
+    input_of_files(DatasetOptions(), artifact.facts.inputs)
+    found = _rows(data, artifact) if is_file(data.path) else _files(data, artifact, judged)
     samples: dict[str, Sample] = {}
     left: list[LeftOut] = []
     count = duplicates = 0
     for name, labelled, given in found.each:
-        count += 1
-        done(count, min(found.total, data.most))
+        unused, count = count - len(samples), count + 1
+        done(count, min(found.total, data.most + unused))
         feeds = given if isinstance(given, LeftOut) else _finite(name, given)
         if isinstance(feeds, LeftOut):
             left.append(feeds)
@@ -117,6 +122,8 @@ def read_samples(data: DataAsk, artifact: Artifact, folder: Path) -> Read:
         digest = feeds_sha256(feeds)
         if digest in samples:
             duplicates += 1
+            if labelled and not samples[digest].labelled:
+                samples[digest] = replace(samples[digest], name=name, labelled=True)
             continue
         path = folder / f"sample-{len(samples)}.npz"
         save_feeds(path, feeds)
@@ -204,11 +211,11 @@ def _stacked(file: str, name: str, array: "np.ndarray[Any, Any]", shape: tuple[i
     )
 
 
-def _files(data: DataAsk, artifact: Artifact) -> _Found:
+def _files(data: DataAsk, artifact: Artifact, judged: bool) -> _Found:
     if not is_folder(data.path):
         code = "quantise.not_a_folder" if exists(data.path) else "quantise.no_such_data"
         raise InputError(sentence(code, data=data.path), sentence("quantise.give_samples"))
-    labelled = listing_of(data)
+    labelled = listing_of(data, judged)
     unlabelled = "" if labelled is None else _other_labels(labelled, artifact, data.preprocessing)
     known = {entry.file: entry for entry in labelled.entries} if labelled is not None else {}
     names = sorted({*known, *_sample_names(data.path)})
@@ -252,13 +259,13 @@ def feeds_of(listing: Listing, entry: Entry, artifact: Artifact, preprocessing: 
     return user_feeds([f"{name}={path}"], specs, artifact.shapes)
 
 
-def listing_of(data: DataAsk) -> Listing | None:
-    """The labelled samples of the folder; ``None`` of one without labels."""
+def listing_of(data: DataAsk, judged: bool) -> Listing | None:
+    """The labelled samples of the folder; ``None`` of one without labels. ``judged``: as in ``read_samples``."""
     sources = ("labels.json", "labels.csv", "annotations.json")
     pairs = any(path.name.endswith(EXPECTED) for path in data.path.iterdir())
     if not pairs and not any(is_file(data.path / name) for name in sources):
         return None
-    return read_listing(DatasetAsk(data.path, data.options, data.preprocessing), judged=False)
+    return read_listing(DatasetAsk(data.path, data.options, data.preprocessing), judged)
 
 
 def _sample_names(folder: Path) -> Iterator[str]:

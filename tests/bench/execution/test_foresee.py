@@ -52,6 +52,19 @@ def cases(tmp_path: Path) -> dict[str, ModelAsk]:
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     short = str(tmp_path / "short.txt")
+    datasets = {
+        "empty": {"a.txt": " \n", "b.txt": ""},
+        "one": {"a.txt": "a"},
+        "bad": {"a.jsonl": '{"prompt": "abab"}\n\n{"prompt": 1}\n', "b.txt": b"\xff\xfe\xfd"},
+        "far": {"a.jsonl": '{"ids": [1, 2]}\n{"ids": [1, 99999]}\n'},
+        "asked": {"a.jsonl": '{"prompt": "ab", "choices": ["a"], "answer": 0}\n'},
+        "good": {"a.txt": "", "b.txt": "abab"},
+    }
+    for folder_name, files in datasets.items():
+        (tmp_path / folder_name).mkdir()
+        for name, content in files.items():
+            (tmp_path / folder_name / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    judged = {name: ModelAsk(gguf, prompts=short, dataset=str(tmp_path / name)) for name in datasets}
     return {
         "prompt 2 has 100 tokens": ModelAsk(gguf, prompts=str(tmp_path / "long.jsonl")),
         "no chat template lies beside tiny": ModelAsk(gguf, prompts=short, chat=True),
@@ -64,7 +77,15 @@ def cases(tmp_path: Path) -> dict[str, ModelAsk]:
         "prompt 1 has 100 tokens": ModelAsk(folder, prompt_ids=(1,) * 100),
         "the prompt is text": ModelAsk("llama-15M", prompts=short),
         "do not apply to mobilenet_v2": ModelAsk("mobilenet_v2", prompts=short),
-        "": ModelAsk(gguf, prompts=short),
+        "--dataset empty: no text can be used; a.txt: is empty": judged["empty"],
+        "no text can be used; a.txt: holds no text of two tokens or more": judged["one"],
+        "no text can be used; a.jsonl: line 3: Expected `str": judged["bad"],
+        "no text can be used; a.jsonl: line 2: token id 99999 is outside": judged["far"],
+        "no text can be used; a.jsonl: line 1: it needs two choices": judged["asked"],
+        "no text can be used; a.txt: the prompt is text": ModelAsk(
+            folder, prompt_ids=(1,), dataset=str(tmp_path / "one")
+        ),
+        "": judged["good"],
     }
 
 
@@ -99,7 +120,7 @@ def test_prompts_are_refused_as_the_run_refuses_them(
     (tmp_path / "out").mkdir()
     recorded = [one.record for one in run_suite(suite, catalog, tmp_path / "out", cache=tmp_path / "cache")]
     assert [told(failure) for failure in before] == [told(record.failure) for record in recorded]
-    assert ["failed"] * 11 + ["ok"] == [record.status for record in recorded]
+    assert ["failed"] * (len(cases) - 1) + ["ok"] == [record.status for record in recorded]
 
 
 @pytest.mark.usefixtures("in_process")

@@ -20,8 +20,8 @@ from bench.inputs.prompts import (
     check_ids,
     encoded,
     load_prompts,
+    numbered_prompts,
     prompt_facts,
-    prompts_of,
     queries,
     read_prompts,
     save_prompts,
@@ -122,7 +122,7 @@ def test_the_line_end_of_an_editor_is_no_part_of_a_prompt(tmp_path: Path, conten
     found = read_prompts((), str(file), "m")
     assert (Prompt(prompt=expected),) == found
     assert prompt_facts((Prompt(prompt=expected),)).sha256 == prompt_facts(found).sha256
-    (whole,) = prompts_of(file, "m", whole=True)
+    ((_, whole),) = numbered_prompts(file, "m", whole=True)
     assert expected + (whole.prompt or "").removeprefix(expected) == whole.prompt
 
 

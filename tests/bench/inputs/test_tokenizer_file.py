@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stories_tokenizer import write_tokenizer
 
-from bench.contracts import DecoderSpec, Scenario
+from bench.contracts import DecoderSpec, Scenario, Source
 from bench.errors import InputError
 from bench.inputs.prompts import Prompt
 from bench.inputs.tokenizer_file import FileTokenizer, counted, longest, tokenizer_beside, tokenizer_of
@@ -220,3 +220,17 @@ def test_text_on_an_engine_without_a_tokenizer(
     assert text.tokenizer is not None
     assert ("file", text.tokenizer) == (text.tokenizer.source, quality.dataset.tokenizer)
     assert 1 < quality.metrics[0].value < 10
+
+
+def test_errors_name_the_file_that_the_model_was_made_of(tmp_path: Path) -> None:
+    """Its tokenizer is part of it; the user has never seen another file."""
+    source = Source("gguf", Path("models/tiny.gguf"), (), "", 0, "Q4_1")
+    (tmp_path / "tokenizer_refused.json").write_text('{"code": "model.tokenizer_cut_missing", "figures": {}}')
+    (tmp_path / "tokenizer.json").write_text("{}")
+    for name in ("tokenizer_refused.json", "tokenizer.json"):
+        with pytest.raises(InputError, match=r"^tiny\.gguf: ") as caught:
+            tokenizer_of(None, tmp_path / name, source)
+        assert caught.value.remedy
+        known = counted((Prompt(prompt="a"),), DecoderSpec(1, 1, 2, 300, 64), tmp_path / name, source)
+        assert known.failure is not None
+        assert known.failure.message == caught.value.message

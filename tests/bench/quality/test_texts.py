@@ -10,8 +10,8 @@ import pytest
 
 from bench.contracts import Scenario
 from bench.errors import InputError
+from bench.quality.text.files import text_files
 from bench.quality.text.samples import tokens_sha256
-from bench.quality.texts import text_files
 from bench.record.record import RecordedRun
 from bench.store.records import load, save
 from bench.suite.suite import ModelAsk, TargetAsk

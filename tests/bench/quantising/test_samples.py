@@ -170,3 +170,44 @@ def test_labels_of_another_task_calibrate_without_them(tmp_path: Path) -> None:
     for options in ("task=classification", "output=scores"):
         with pytest.raises(InputError, match="class ids"):
             read_samples(DataAsk(path=tmp_path, options=options), detector, tmp_path)
+
+
+def test_labels_that_a_plugin_judges_by_are_labels(tmp_path: Path) -> None:
+    """Of any kind, whatever the model's outputs: only its plugin knows what they mean."""
+    photo(tmp_path / "a.png", 1)
+    (tmp_path / "labels.json").write_text('{"a.png": {"left": 3}}')
+    outputs = (TensorSpec("scores", "float32", (1, 20, 2)),)
+    detector = replace(ARTIFACT, facts=replace(FACTS, outputs=outputs))
+    found = read_samples(DataAsk(path=tmp_path), detector, tmp_path, judged=True)
+    assert ([True], "") == ([one.labelled for one in found.samples], found.unlabelled)
+
+
+def test_of_equal_samples_the_label_is_kept(tmp_path: Path) -> None:
+    """Whichever of them is read first."""
+    for name in ("a.png", "b.png", "c.png"):
+        photo(tmp_path / name, 1)
+    for name in ("a.png", "b.png", "c.png"):
+        (tmp_path / "labels.json").write_text(f'{{"{name}": 1}}')
+        found = read(tmp_path, tmp_path / "out")
+        assert ([(name, True)], 2) == ([(one.name, one.labelled) for one in found.samples], found.duplicates)
+
+
+def test_progress_never_exceeds_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where samples do not count, and more are read for them."""
+    for number in range(6):
+        photo(tmp_path / f"{number}.png", 10 * (number // 3))
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr("bench.quantising.samples.done", lambda part, whole: told.append((part, whole)))
+    assert 2 == len(read(tmp_path, tmp_path / "out", most=2).samples)
+    assert all(part <= whole <= 6 for part, whole in told)
+    assert (len(told), len(told)) == told[-1]
+
+
+def test_a_model_without_inputs(tmp_path: Path) -> None:
+    """Is said at once, for rows and for files."""
+    photo(tmp_path / "a.png", 1)
+    np.savez(tmp_path / "rows.npz", x=np.zeros((2, 3), np.float32))
+    bare = replace(ARTIFACT, facts=GraphFacts((), ()), shapes={})
+    for data in (tmp_path, tmp_path / "rows.npz"):
+        with pytest.raises(InputError, match="the model has no input"):
+            read_samples(DataAsk(path=data), bare, tmp_path)

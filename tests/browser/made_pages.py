@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from made_dossiers import FORM
+from made_dossiers import FORM, LIVED, LIVED_MODELS, LIVED_TARGETS, lived_runs, runs
 from made_dossiers import data as dossier_data
 from made_trends import made_trend
 from msgspec.structs import replace
@@ -195,9 +195,15 @@ def comparisons() -> dict[str, bytes]:
 
 
 def made_dossier() -> DossierData:
-    """Criteria that end in every way, one with names that are long, Korean and made of markup."""
+    """Criteria that end in every way, some of real use, one with names that are long, Korean and made of markup."""
     odd = [replace(FORM.criteria[0], id=f"odd-{n}", title=name, method=name) for n, name in enumerate(ODD_NAMES)]
-    return dossier_data(replace(FORM, criteria=(*FORM.criteria, *odd)))
+    form = replace(
+        FORM,
+        models=FORM.models + LIVED_MODELS,
+        targets=FORM.targets + LIVED_TARGETS,
+        criteria=(*FORM.criteria, *LIVED, *odd),
+    )
+    return dossier_data(form, [*runs(), *lived_runs()])
 
 
 REPORTS = ("every kind", "odd names", "sweep", "folders", "one run", "all failed", "no records")

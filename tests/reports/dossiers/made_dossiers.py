@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import real_use_runs
 from msgspec.structs import replace
 from report_runs import emulated, invalid, judged, text, vision
 
@@ -65,6 +66,23 @@ CRITERIA = (
 )
 """One of each ending, by its id."""
 
+FIGURE = "summary.figures.{}.value"
+LIVED = tuple(
+    criterion(name, metric, target, unit, 10, scenario=scenario, direction=direction)
+    for name, scenario, metric, direction, target, unit in (
+        ("frames", "fixed-rate:rate=50", FIGURE.format("in_time_fraction"), "at_least", 75, "%"),
+        ("retained", "sustained:minutes=20", FIGURE.format("retained_fraction"), "at_least", 85, "%"),
+        ("rate", "server:latency=20ms,percentile=90", FIGURE.format("largest_rate_per_s"), "at_least", 90, "queries/s"),
+        ("wake", "wake:idle=100ms,1s", FIGURE.format("wake_p50_ns"), "at_most", 10, "ms"),
+        ("file", "end-to-end:pipeline=detection", "summary.latency_ns.p90", "at_most", 19, "ms"),
+        ("network", "end-to-end:pipeline=detection", FIGURE.format("network_fraction"), "at_least", 30, "%"),
+        ("energy", "single-stream", "summary.energy.joules_per_inference", "at_most", 60, "mJ"),
+    )
+)
+"""Criteria of real use, which ``lived_runs`` decide."""
+LIVED_MODELS = (SubmittedModel(id="fake", source="fake"), SubmittedModel(id="m", source="m"))
+LIVED_TARGETS = (SubmittedTarget(id="null:cpu"),)
+
 FORM = Submission(
     format=1,
     track="inspection-drone",
@@ -106,6 +124,11 @@ def runs() -> list[RecordedRun]:
     older = replace(older, record=replace(older.record, created_utc="2026-05-03T10:11:12Z"))
     found = [newest, older, text(), emulated(), invalid()]
     return [replace(run, record=replace(run.record, record_sha256=f"{n}b" * 32)) for n, run in enumerate(found)]
+
+
+def lived_runs() -> list[RecordedRun]:
+    """A run of each scenario of real use, by its name."""
+    return [replace(made, record=replace(made.record, record_id=name)) for name, made in real_use_runs.made().items()]
 
 
 def assessment(form: Submission = FORM, records: list[RecordedRun] | None = None) -> Assessment:

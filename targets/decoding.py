@@ -152,6 +152,13 @@ def greedy(logits: "np.ndarray[Any, Any]") -> int:
     return token
 
 
+def last_row(logits: "np.ndarray[Any, Any]") -> "np.ndarray[Any, np.dtype[np.float32]]":
+    """Float32 [vocab]: a copy of the last position of [1, S, vocab]."""
+    import numpy as np
+
+    return np.array(logits[0, -1], np.float32)
+
+
 LOGITS_CHUNK = 32
 """Positions whose logits are asked for at once, in passes that keep them: of large vocabularies they take megabytes."""
 

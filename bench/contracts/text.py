@@ -169,6 +169,20 @@ class LogitsSession(Protocol):
         ...
 
 
+@runtime_checkable
+class NextLogitsSession(Protocol):
+    """A token session that lets its logits be seen step by step, so that a text whose tokens are chosen by others takes
+    one step a token."""
+
+    def shows_next(self) -> bool:
+        """Whether it can as it was opened."""
+        ...
+
+    def next_logits(self, ids: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+        """Float32 [vocab_size]: the logits after the last of ``ids`` (int64 [n]), appended to what the cache holds."""
+        ...
+
+
 class Tokenizer(Protocol):
     """Text to token ids and back, as the engine itself does it."""
 

@@ -11,6 +11,7 @@ from bench.contracts import (
     BatchingSession,
     ConversingSession,
     LogitsSession,
+    NextLogitsSession,
     OpenRequest,
     ParallelSession,
     Phase,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     Logits = np.ndarray[Any, Any]
 
 OnToken = Callable[[int], None]
+NextLogits = Callable[["Ids"], "Logits"]
 
 
 class Steps(Protocol):
@@ -123,12 +125,15 @@ class _Context:
         if self._rewind is not None and self._is_held(ids):
             self._rewind(len(ids))
             return
-        self.forget()
-        self._session.reset()
+        self.empty()
         for begin in range(0, len(ids), self._at_once):
             self._session.prefill(ids[begin : begin + self._at_once])
             done(min(begin + self._at_once, len(ids)), len(ids))
         self._held = ids if len(ids) else None
+
+    def empty(self) -> None:
+        self.forget()
+        self._session.reset()
 
     def forget(self) -> None:
         """The cache may hold something else."""
@@ -172,9 +177,10 @@ class OpenedText(Generator):
     """A text session of either kind, with what it may offer beyond its kind.
 
     ``steps``: called for each token; ``None`` if the engine generates by itself. ``logits``, ``renew``, ``settle``: as
-    in ``bench.contracts``; ``None`` where the session has no such method. ``keeps_prefixes``, ``forget``: as there; a
-    session without them is taken at its word that ``fill`` and ``reset`` leave nothing. After ``forget`` and ``logits``
-    a context is computed again.
+    in ``bench.contracts``; ``None`` where the session has no such method. ``begin_text``: empties the cache, and gives
+    what takes the next tokens of a text and returns the logits after the last; ``None`` where no logits are seen.
+    ``keeps_prefixes``, ``forget``: as in ``bench.contracts``; a session without them is taken at its word that ``fill``
+    and ``reset`` leave nothing. After ``forget``, ``logits`` and ``begin_text`` a context is computed again.
     """
 
     def __init__(
@@ -190,6 +196,7 @@ class OpenedText(Generator):
             session.tokenizer if isinstance(session, TokenizingSession) else _no_tokenizer
         )
         self.logits: Callable[[Ids], Logits] | None = self._logits(session)
+        self.begin_text: Callable[[], NextLogits] | None = self._next_logits(session)
         self.renew: Callable[[int], None] | None = session.renew if isinstance(session, RenewableSession) else None
         self.settle: Callable[[], None] | None = session.settle if isinstance(session, SettlingSession) else None
         keeping = session if isinstance(session, PrefixKeepingSession) else None
@@ -217,6 +224,34 @@ class OpenedText(Generator):
             return logits(ids)
 
         return of_an_empty_cache
+
+    def _next_logits(self, session: TokenSession | StreamSession) -> "Callable[[], NextLogits] | None":
+        """Without steps of the session, each token computes its whole text."""
+        logits, context = self.logits, self._context
+        if isinstance(session, NextLogitsSession) and session.shows_next() and context is not None:
+            next_logits = session.next_logits
+
+            def on_the_cache() -> "NextLogits":
+                context.empty()
+                return next_logits
+
+            return on_the_cache
+        return None if logits is None else partial(whole_texts, logits)
+
+
+def whole_texts(logits: "Callable[[Ids], Logits]") -> "NextLogits":
+    """What takes the next tokens of a text, and computes all of it for the logits after the last."""
+    import numpy as np
+
+    text = np.zeros(0, np.int64)
+
+    def following(ids: "Ids") -> "Logits":
+        nonlocal text
+        text = np.append(text, ids)
+        last: Logits = logits(text)[-1]
+        return last
+
+    return following
 
 
 def open_session(target: Target, request: OpenRequest, phase: Phase) -> TensorSession | OpenedText:

@@ -17,6 +17,7 @@ from bench.targets.decoding import (
     fixed_arrays,
     greedy,
     growing_cache,
+    last_row,
     positions_in_cache,
     prompt,
     room,
@@ -141,6 +142,15 @@ class OpenVinoTokenSession(OpenVinoFacts):
 
         at_once = 1 if self._decoder.last_logits else LOGITS_CHUNK
         found = np.asarray(stepwise_logits(prompt(ids, self._decoder), step, at_once))
+        self._set(self._step_tensors)
+        return found
+
+    def shows_next(self) -> bool:
+        return True
+
+    def next_logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
+        tokens = prompt(ids, self._decoder)
+        found = last_row(self._step(tokens.shape[1], self._fed(tokens)))
         self._set(self._step_tensors)
         return found
 

@@ -18,6 +18,7 @@ from bench.targets.decoding import (
     empty_cache,
     fixed_arrays,
     greedy,
+    last_row,
     positions_in_cache,
     present_names,
     prompt,
@@ -80,6 +81,12 @@ class OrtTokenSession(OrtFacts):
             return self._step(tokens.astype(self._ids_type))
 
         return np.asarray(stepwise_logits(prompt(ids, self._decoder), step, at_once))
+
+    def shows_next(self) -> bool:
+        return True
+
+    def next_logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
+        return last_row(self._step(prompt(ids, self._decoder).astype(self._ids_type)))
 
     def reset(self) -> None:
         """A shared cache of free length is kept: what it holds beyond the tokens in use is never read."""

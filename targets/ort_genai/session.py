@@ -9,7 +9,7 @@ from msgspec import Struct
 from bench.contracts import DecoderSpec, Placement, SessionFacts, Tokenizer
 from bench.entry_points import versions
 from bench.errors import RunFailure
-from bench.targets.decoding import greedy, prompt, room, started
+from bench.targets.decoding import greedy, last_row, prompt, room, started
 from bench.targets.ort_genai import windows
 from bench.words import Sentence, sentence
 
@@ -135,6 +135,14 @@ class OrtGenaiSession:
             own.append_tokens(tokens[: index + 1])
             rows[index] = own.get_logits()[0, -1]
         return rows
+
+    def shows_next(self) -> bool:
+        """With windows a prompt cannot be continued."""
+        return not self._opened.decoder.window
+
+    def next_logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
+        self.prefill(ids)
+        return last_row(self._generator.get_logits())
 
     def tokenizer(self) -> Tokenizer | None:
         return OrtGenaiTokenizer(self._opened.model) if self._opened.has_tokenizer else None

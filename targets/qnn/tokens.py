@@ -25,6 +25,7 @@ from bench.targets.decoding import (
     fixed_arrays,
     greedy,
     growing_cache,
+    last_row,
     past_names,
     plain_cache,
     positions_in_cache,
@@ -142,6 +143,14 @@ class FixedShapeTokenSession(OrtFacts):
         for piece in each:
             self._each(piece, lambda logits: parts.append(logits[0].astype(np.float32)))
         return np.concatenate(parts)
+
+    def shows_next(self) -> bool:
+        return True
+
+    def next_logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
+        rows: list[npt.NDArray[np.float32]] = []
+        self._each(prompt(ids, self._decoder), lambda logits: rows.append(last_row(logits)))
+        return rows[-1]
 
     def reset(self) -> None:
         self._last = None

@@ -41,7 +41,7 @@ CONTRACTS = """
     CompletesDevices ConversingSession ConvertingTarget DeclaresSafeOptions DecoderSpec DefaultModel Describable
     Device DeviceRunner FixedInput ForetellingTarget Foretold Format GivenTokens GraphFacts GraphRoles InputRole
     Intent Judge LayerError Levels Lineage LineageStep LogitsSession MadeFrom Method Model ModelRequest NamingTarget
-    NodePlacement Normaliser NormalisingSession
+    NextLogitsSession NodePlacement Normaliser NormalisingSession
     OpenRequest OwnConfiguration ParallelSession Parameter PartNamingTarget Peaks Phase Pipeline
     PipelineStageName PipelinedModel Placement PlacementCheck PositionInput Precisions PrefixKeepingSession Profile
     ProfiledOperator ProfilingSession Published Quantisation QuantiseRequest Quantiser ReferenceSetup

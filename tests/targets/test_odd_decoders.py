@@ -11,6 +11,7 @@ from bench.contracts import (
     ConvertingTarget,
     LogitsSession,
     ModelRequest,
+    NextLogitsSession,
     OpenRequest,
     Phase,
     StreamSession,
@@ -18,8 +19,10 @@ from bench.contracts import (
     TokenSession,
 )
 from bench.errors import RunFailure
+from bench.measure.text_driver import whole_texts
 from bench.models.files.onnx_file import OnnxFile
 from bench.plugins import discover, load
+from bench.quality.text.sampling import Sampling, drawn
 
 pytestmark = pytest.mark.real
 
@@ -101,6 +104,30 @@ def test_logits_of_every_position(
     session = opened(target, decoder, phase, tmp_path)
     assert isinstance(session, LogitsSession)
     assert golden[1 : PROMPT + 1] == session.logits(np.array(golden[:PROMPT])).argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("target", ["ort", "openvino"])
+def test_logits_step_by_step(
+    target: str, variant: str, decoder: Artifact, golden: list[int], phase: Phase, tmp_path: Path
+) -> None:
+    """On the cache, after a prompt and after each token; again after a reset. The same texts are drawn as by passes
+    over the whole text."""
+    if (variant, target) in REFUSED:
+        pytest.skip("this engine cannot keep such a cache")
+    session = opened(target, decoder, phase, tmp_path)
+    assert isinstance(session, NextLogitsSession)
+    assert isinstance(session, LogitsSession)
+    assert session.shows_next()
+    for _ in range(2):
+        session.reset()
+        rows = [session.next_logits(np.array(golden[:PROMPT]))]
+        rows += [session.next_logits(np.array([token])) for token in golden[PROMPT : PROMPT + 3]]
+        assert golden[PROMPT : PROMPT + 4] == [int(row.argmax()) for row in rows]
+    session.reset()
+    ways = session.next_logits, whole_texts(session.logits)
+    stepwise, whole = (drawn(way, np.array(golden[:PROMPT]), TOKENS, 3, Sampling(1.0, 0.95, 7)) for way in ways)
+    assert stepwise[0] == whole[0]
+    assert stepwise[0] != tuple(golden[PROMPT : PROMPT + TOKENS])
 
 
 @pytest.mark.parametrize("target", ["ort", "openvino"])

@@ -125,9 +125,9 @@ def _generations(session: OpenedText, samples: TextSamples, best: int) -> "dict[
     nothing = np.zeros(0, np.int64)
     for i, prompt in enumerate(samples.prompts):
         if samples.sampling is not None:
-            if session.logits is None:
+            if session.begin_text is None:
                 return {}
-            ids, rows = drawn(session.logits, prompt, samples.generated, i, samples.sampling)
+            ids, rows = drawn(session.begin_text(), prompt, samples.generated, i, samples.sampling)
             generated[i] = ids
         else:
             ids = session.greedy(nothing, prompt, samples.generated)

@@ -46,19 +46,20 @@ def sampling_of(ask: DatasetAsk) -> Sampling | None:
 
 
 def drawn(
-    logits_of: "Callable[[Array], Array]", prompt: "Array", tokens: int, number: int, sampling: Sampling
+    next_logits: "Callable[[Array], Array]", prompt: "Array", tokens: int, number: int, sampling: Sampling
 ) -> "tuple[tuple[int, ...], Array]":
     """``tokens`` ids after ``prompt``, which is the dataset's ``number``-th, and the scores [tokens, vocab_size] that
-    each of them was highest in: logits plus the noise times the temperature."""
+    each of them was highest in: logits plus the noise times the temperature. ``next_logits``: takes the text's next
+    ids, first ``prompt``, and returns the logits [vocab_size] after the last."""
     import numpy as np
 
-    ids = np.asarray(prompt, np.int64)
-    rows = []
+    new, ids, rows = np.asarray(prompt, np.int64), [], []
     for place in range(tokens):
-        logits = np.asarray(logits_of(ids)[-1], np.float64)
+        logits = np.asarray(next_logits(new), np.float64)
         rows.append(_scores(logits, number, place, sampling))
-        ids = np.append(ids, rows[-1].argmax())
-    return tuple(int(token) for token in ids[len(prompt) :]), np.array(rows)
+        ids.append(int(rows[-1].argmax()))
+        new = np.array(ids[-1:], np.int64)
+    return tuple(ids), np.array(rows)
 
 
 def _scores(logits: "Array", number: int, place: int, sampling: Sampling) -> "Array":

@@ -11,12 +11,14 @@ import pytest
 
 from bench.analysis.outputs.first_divergence import aligned, equal_prefix
 from bench.analysis.quality import compare, summarise
+from bench.contracts import SessionFacts
+from bench.measure.text_driver import NextLogits, OpenedText, whole_texts
 from bench.quality.text.answers import TextAnswers, answer, load_answers
 from bench.quality.text.limits import TextLimits, stride_of
 from bench.quality.text.metrics import own_results, parts_of
 from bench.quality.text.pairs import compared
 from bench.quality.text.samples import Item, TextSamples, beginnings, evenly, load_samples, windows_of
-from bench.quality.text.sampling import Sampling
+from bench.quality.text.sampling import Sampling, drawn
 from bench.stats.samples import token_tails
 
 VOCAB = 4
@@ -30,6 +32,9 @@ class Bigram:
 
     def logits(self, ids: np.ndarray) -> np.ndarray:
         return self._table[ids]
+
+    def begin_text(self) -> NextLogits:
+        return whole_texts(self.logits)
 
     def greedy(self, context: np.ndarray, prompt: np.ndarray, tokens: int) -> tuple[int, ...]:
         found, last = [], int(prompt[-1])
@@ -177,9 +182,60 @@ def test_a_model_and_its_reference_draw_with_the_same_noise(tmp_path: Path) -> N
     assert [0.9] * len(parted) == pytest.approx([one.logit_error for one in parted], rel=1e-5)
 
 
+def test_a_text_is_drawn_on_the_cache_as_by_passes_over_all_of_it() -> None:
+    """The same ids and scores, bit for bit, with one step a token; a session that cannot computes whole texts."""
+
+    class Stepwise:
+        """``taken``: how many ids it was given at once."""
+
+        def __init__(self, shows: bool) -> None:
+            self.shows, self.taken, self.text = shows, list[int](), ids()
+
+        def shows_next(self) -> bool:
+            return self.shows
+
+        def reset(self) -> None:
+            self.text = ids()
+
+        def logits(self, text: np.ndarray) -> np.ndarray:
+            """Of the whole text: of its sum, and not of its last token alone."""
+            self.taken.append(len(text))
+            return EVEN.logits(text.cumsum() % VOCAB)
+
+        def next_logits(self, new: np.ndarray) -> np.ndarray:
+            self.taken.append(len(new))
+            self.text = np.append(self.text, new)
+            return np.asarray(EVEN.logits(self.text.sum()[None] % VOCAB)[0])
+
+        def prefill(self, new: np.ndarray) -> int:
+            raise AssertionError
+
+        def decode(self) -> int:
+            raise AssertionError
+
+        def facts(self) -> SessionFacts:
+            return SessionFacts("")
+
+        def placement(self) -> None:
+            return None
+
+    stepwise, whole = Stepwise(True), Stepwise(False)
+    found = []
+    for session in (stepwise, whole):
+        opened = OpenedText(session)
+        assert opened.begin_text is not None
+        for _ in range(2):
+            found.append(drawn(opened.begin_text(), ids(0, 1), 20, 3, Sampling(1.0, 0.9, 5)))
+    (first, scores), *others = found
+    for tokens, rows in others:
+        assert (first, scores.tobytes()) == (tokens, rows.tobytes())
+    assert [2, *[1] * 19] * 2 == stepwise.taken
+    assert [*range(2, 22)] * 2 == whole.taken
+
+
 def test_an_engine_without_logits_draws_nothing(tmp_path: Path) -> None:
     samples = TextSamples(prompts=(ids(0),), generated=3, sampling=Sampling(1.0))
-    hidden = SimpleNamespace(logits=None, greedy=EVEN.greedy)
+    hidden = SimpleNamespace(logits=None, begin_text=None, greedy=EVEN.greedy)
     assert not len(answers(hidden, samples, tmp_path).generated)  # type: ignore[arg-type]
 
 

@@ -198,6 +198,12 @@ def test_logits_are_those_of_onnxruntime(folder: Artifact, golden: list[int], ph
     expected = graph.run(["logits"], feeds | empty)[0][0]
     assert ((100, 512), np.float32) == (found.shape, found.dtype)
     np.testing.assert_allclose(found, expected, atol=1e-4)
+    session = opened(folder, phase, decode_context=32)
+    for _ in range(2):
+        session.reset()
+        steps = [session.next_logits(np.array(golden[:5])), *(session.next_logits(np.array([i])) for i in golden[5:20])]
+        np.testing.assert_allclose(np.array(steps), expected[4:20], atol=1e-4)
+    session.reset()
     assert golden[1:8] == generated(session, golden[:1], 7)
 
 

@@ -8,7 +8,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.contracts import Artifact, GraphFacts, LogitsSession, OpenRequest, Phase, TensorSpec, TokenSession
+from bench.contracts import (
+    Artifact,
+    GraphFacts,
+    LogitsSession,
+    NextLogitsSession,
+    OpenRequest,
+    Phase,
+    TensorSpec,
+    TokenSession,
+)
 from bench.errors import RunFailure
 from bench.targets.ort.cpu import OnnxRuntimeCpu
 from bench.targets.qnn.target import OnnxRuntimeQnn
@@ -97,7 +106,13 @@ def test_logits_are_near_onnx_runtimes(stories: Artifact, golden: list[int], pha
     assert isinstance(session, LogitsSession)
     assert isinstance(other, LogitsSession)
     ids = np.array(golden[:20])
-    np.testing.assert_allclose(session.logits(ids), other.logits(ids), atol=0.25)
+    whole = session.logits(ids)
+    np.testing.assert_allclose(whole, other.logits(ids), atol=0.25)
+    assert isinstance(session, NextLogitsSession)
+    assert session.shows_next()
+    session.reset()
+    steps = [session.next_logits(ids[:10]), *(session.next_logits(ids[i : i + 1]) for i in range(10, 20))]
+    np.testing.assert_allclose(np.array(steps), whole[9:], atol=0.05)
 
 
 @pytest.mark.real

@@ -79,12 +79,14 @@ def played(device: Device, text: str, rule: StoppingRule = QUIET, seed: int = 0)
     return PLAYERS[scenario.name](stage_of(device, scenario, rule, seed), clock=device.clock, wait=device.wait)
 
 
-def run_of_devices(text: str, devices: Iterable[Device], rule: StoppingRule = QUIET, **plan: Any) -> RecordedRun:
-    """A run with one process a device, not judged yet."""
+def run_of_devices(
+    text: str, devices: Iterable[Device], rule: StoppingRule = QUIET, seed: int = 0, **plan: Any
+) -> RecordedRun:
+    """A run with one process a device, not judged yet. ``seed``: of the first; that of each further one is 1 more."""
     samples: dict[str, Any] = {}
     repeats = []
     for index, device in enumerate(devices):
-        steady = played(device, text, rule, seed=index)
+        steady = played(device, text, rule, seed=seed + index)
         arrays = dict(steady.arrays)
         latency = arrays.pop("latency_ns")
         repeats.append(
@@ -102,7 +104,7 @@ def run_of_devices(text: str, devices: Iterable[Device], rule: StoppingRule = QU
         )
     scenario = replace(scenario_of(text), lanes=1)
     fields = {"model": MODEL, "target": TARGET, "scenario": scenario, "inputs": INPUTS, "rule": rule, **plan}
-    asked = PlanPart(preset="quick", seed=0, repeats=len(repeats), command="odb run -m fake", **fields)
+    asked = PlanPart(preset="quick", seed=seed, repeats=len(repeats), command="odb run -m fake", **fields)
     return RecordedRun(fake_record("open-loop", asked, repeats, verdict=Verdict(True, False)), samples)
 
 

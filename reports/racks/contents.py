@@ -64,9 +64,11 @@ def contents(rack: Rack) -> Contents:
     tables = (_devices(rack), _missing(rack), _comparable(rack), _doubted(rack))
     records = [one.run.record for one in rack.entries]
     counts = Counter(_kind(record) for record in records)
+    left_out = sum(_is_left_out(gap) for gap in rack.gaps)
+    gaps = {"missing": len(rack.gaps) - left_out, "left_out": left_out}
     return Contents(
         title=say("rack.title", models=len({row.model for row in rack.rows}), devices=len(rack.devices)),
-        summary=say("rack.summary", runs=len(records), missing=len(rack.gaps), **_counted(counts)),
+        summary=say("rack.summary", runs=len(records), **gaps, **_counted(counts)),
         note=say("rack.note"),
         sections=tuple(_sections(rack)),
         tables=tuple(table for table in tables if table.rows),
@@ -157,6 +159,11 @@ def compared_words(one: Entry, with_target: bool = False) -> str:
     return say("rack.compared.comparable", device=against)
 
 
+def _is_left_out(gap: Gap) -> bool:
+    """It was never ordered: a device measures only what it has the target for, which is no loss."""
+    return gap.state == "left_out"
+
+
 def _gap(gap: Gap) -> Placed:
     notes = filter(None, (units.clean(str(gap.reason)),))
     return Placed(units.clean(gap.target), Cell(say(f"rack.state.{gap.state}"), notes=tuple(notes)))
@@ -176,21 +183,24 @@ def _devices(rack: Rack) -> Table:
     records: dict[str, list[Record]] = {device: [] for device in rack.devices}
     for one in rack.entries:
         records[one.run.record.device].append(one.run.record)
-    missing = Counter(gap.device for gap in rack.gaps)
+    gaps = Counter((gap.device, _is_left_out(gap)) for gap in rack.gaps)
     rows = tuple(
-        (Cell(units.clean(device) or say("rack.no_device")), *_device(records[device], missing[device]))
+        (
+            Cell(units.clean(device) or say("rack.no_device")),
+            *_device(records[device], gaps[device, False], gaps[device, True]),
+        )
         for device in rack.devices
     )
-    columns = _heads("device", "processor", "system", "valid", "doubted", "not_measured", "missing")
+    columns = _heads("device", "processor", "system", "valid", "doubted", "not_measured", "missing", "left_out")
     return Table(say("rack.devices"), columns, rows)
 
 
-def _device(records: Sequence[Record], missing: int) -> tuple[Cell, ...]:
+def _device(records: Sequence[Record], *gaps: int) -> tuple[Cell, ...]:
     hosts = [record.environment.host for record in records]
     cpu = next((str(host["cpu"]) for host in hosts if host.get("cpu")), units.MISSING)
     system = next((" ".join(str(host[n]) for n in ("os", "os_version") if host.get(n)) for host in hosts), "")
     counts = _counted(Counter(_kind(record) for record in records))
-    numbers = (Cell(str(count)) for count in (*counts.values(), missing))
+    numbers = (Cell(str(count)) for count in (*counts.values(), *gaps))
     return (Cell(units.clean(cpu)), Cell(units.clean(system) or units.MISSING), *numbers)
 
 

@@ -244,6 +244,23 @@ def test_waits_that_end_late_are_load_that_was_not_generated() -> None:
     assert reason_of(run_of_devices(CAMERA, [Device([5 * MS], late_ns=MS)] * 3), "load_not_generated") is None
 
 
+@pytest.mark.parametrize(("service_ns", "is_told"), [(19_500_000, True), (18_000_000, False), (21_000_000, False)])
+def test_queries_that_miss_the_bound_only_because_they_began_late(service_ns: int, is_told: bool) -> None:
+    """All begin 1 ms late, which is allowed where 20 ms are given. Answers after 19.5 ms would have been in time; those
+    after 18 ms are, and those after 21 ms miss the deadline by themselves."""
+    run = run_of_devices(CAMERA, [Device([service_ns], late_ns=MS)] * 3)
+    found = reason_of(run, "load_not_generated")
+    assert is_told == (found is not None)
+    if found is not None:
+        latency = [run.samples[f"latency_ns_{process}"] for process in range(3)]
+        missed = sum(int((one > 20 * MS).sum()) for one in latency)
+        assert (missed, sum(map(len, latency))) == (found.figures["queries_missed"], found.figures["queries"])
+        assert missed > 0
+        assert found.invalidates
+        assert MS == found.figures["worst_ns"]
+        assert found.remedy
+
+
 def test_a_loop_that_takes_long_between_queries_is_not_the_device() -> None:
     """Queries that wait, and begin 1 ms after the one before them was done, for 5 ms each."""
     run = run_of_devices("fixed-rate:rate=500,drop=none,deadline=1s", [Device([5 * MS])])

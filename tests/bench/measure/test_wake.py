@@ -23,7 +23,7 @@ from bench.measure.energy import EnergyMeter
 from bench.measure.loop import time_queries
 from bench.measure.players.wake import Waiting, balanced_order, measure_waking
 from bench.measure.stage import Steady, Watched
-from bench.record.energy import RepeatEnergy
+from bench.record.energy import ChannelReading, RepeatEnergy
 from bench.record.record import RecordedRun
 from bench.reports.runs.html import HtmlReport
 from bench.reports.runs.terminal import TerminalReport
@@ -208,6 +208,30 @@ def test_the_cost_of_waking_and_of_keeping_awake() -> None:
     assert pytest.approx(4, rel=0.02) == figures["wake_ratio"]
     assert pytest.approx(1.4) == figures["keep_awake_cpu_seconds"]
     assert None is figures["keep_awake_watts"]  # without a sensor
+
+
+def test_the_power_of_keeping_awake_is_that_above_idle() -> None:
+    """Warm queries one after another: 60, 80 and 50 mJ above idle in 20 ms are 3, 4 and 2.5 W, of which 3 is the
+    median. A process whose sensor lost its reading counts for nothing."""
+    run = record_of(8 * MS)
+
+    def figure(*joules: float | None) -> float | None:
+        repeats = [
+            replace(
+                repeat,
+                energy=replace(
+                    repeat.energy,
+                    channels=(ChannelReading("rapl", "package-0", "package", 0.1, 1.0, above, lost=above is None),),
+                ),
+            )
+            for repeat, above in zip(run.record.repeats, joules, strict=True)
+        ]
+        record = replace(run.record, repeats=tuple(repeats))
+        return judged(replace(run, record=record)).record.summary.figures["keep_awake_watts"].value
+
+    assert figure(0.060, 0.080, 0.050) == pytest.approx(3.0)
+    assert figure(0.060, 0.080, None) == pytest.approx(3.5)
+    assert figure(None, None, None) is None
 
 
 def test_the_median_of_an_even_number_of_wakes_is_between_the_two_in_the_middle() -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 import pytest
 
 from bench.errors import InputError
+from bench.power.doubts import doubts_of
 from bench.power.log import PowerLog, figures_of
 from bench.power.mapping import parse_mapping
 from bench.power.reading import read_log
@@ -42,6 +44,44 @@ def test_a_real_wall_meter(realdata: Path) -> None:
     assert found.largest_gap_s == pytest.approx(1.014, abs=1e-6)
     assert (found.least_watts, found.most_watts) == (23.37, 45.03)
     assert log.marks == (("ranging-workload", 0),)
+
+
+@pytest.mark.real
+def test_a_real_meters_watts_are_its_volts_amperes_and_power_factor(realdata: Path) -> None:
+    """To 0.03 % in the middle of its readings, so that nothing is doubted."""
+    path = realdata / "power" / "ptd_ranging_spl.txt"
+    rows = [line.split(",") for line in path.read_text().splitlines() if line]
+    apart = [abs(float(row[5]) * float(row[7]) * float(row[9]) / float(row[3]) - 1) for row in rows]
+    assert len(rows) == 134
+    assert median(apart) <= 3e-4
+    assert "not_the_product" not in {doubt.code for doubt in doubts_of(read_log(path))}
+
+
+@pytest.mark.parametrize(
+    ("factors", "fraction"),
+    [
+        (["1.0"] * 3, None),
+        (["1.004"] * 3, None),
+        (["0.9"] * 3, 0.1),
+        (["1.0", "0.9", "0.8"], 0.1),
+        (["1.0", "1.0", "0.5"], None),
+        (["-1", "0.9", "0.9"], 0.1),
+    ],
+)
+def test_watts_that_are_not_the_product_are_doubted(factors: list[str], fraction: float | None, tmp_path: Path) -> None:
+    """By how far the reading in the middle is off. 230 V and 0.1 A are 23 W with a power factor of 1; -1 was not
+    read."""
+    lines = [
+        PTD.format(time=f"11-13-2020 22:39:0{second}.000", watts="23.0", mark="notset").replace(
+            "PF,1.0", f"PF,{factor}"
+        )
+        for second, factor in enumerate(factors)
+    ]
+    found = {doubt.code: doubt for doubt in doubts_of(read_log(written(tmp_path, "spl.txt", "".join(lines))))}
+    assert ("not_the_product" in found) == (fraction is not None)
+    if fraction is not None:
+        assert found["not_the_product"].figures["fraction"] == pytest.approx(fraction)
+        assert not found["not_the_product"].blocks
 
 
 def test_ptdaemon_with_a_reading_that_failed(tmp_path: Path) -> None:

@@ -51,16 +51,15 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 class Row(Struct, frozen=True, kw_only=True):
     """One variant. ``reason`` and ``remedy``: why it is not ``ran``; ``kind``: the stable word of the failure;
-    ``command``: to be pasted. ``nodes``, ``macs``: fractions on the accelerator; ``left``: operators left over, and how
-    many of each. ``precision``: what arithmetic ran in. ``same_run_as``: the variant whose run it shares, as both were
-    compiled to the same program. ``compile_ns``: on this machine. ``findings``: what else was found."""
+    ``nodes``, ``macs``: fractions on the accelerator; ``left``: operators left over, and how many of each.
+    ``precision``: what arithmetic ran in. ``same_run_as``: the variant whose run it shares, as both were compiled to
+    the same program. ``compile_ns``: on this machine. ``findings``: what else was found."""
 
     variant: Variant
     status: Status
     kind: str = ""
     reason: Sentence | str = ""
     remedy: Sentence | str = ""
-    command: str = ""
     nodes: float | None = None
     macs: float | None = None
     left: dict[str, int] = {}

@@ -36,7 +36,6 @@ class Reason(Struct, frozen=True):
     names: tuple[str, ...]
     text: str
     remedy: str
-    command: str
 
 
 class Contents(Struct, frozen=True):
@@ -172,7 +171,6 @@ def _reasons(rows: Sequence[Row]) -> Iterator[Reason]:
             names=tuple(row.variant.name for row in group),
             text=units.clean(str(_nameless(first.reason, first, these))),
             remedy=units.clean(str(first.remedy)),
-            command=first.command,
         )
 
 

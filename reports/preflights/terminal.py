@@ -47,8 +47,6 @@ def _lines(shown: Contents, width: int) -> Iterator[str]:
         yield from _indented(", ".join(reason.names), width)
         if reason.remedy:
             yield from _indented(reason.remedy, width)
-        if reason.command:
-            yield f"    {reason.command}"
     for title, texts in (("preflight.found", shown.findings), ("preflight.sources", shown.sources)):
         if texts:
             yield ""

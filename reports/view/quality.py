@@ -127,10 +127,13 @@ def quality_table(record: Record) -> Table | None:
     for metric in found.metrics:
         reference = theirs.get(metric.name)
         shown = MISSING_CELL if reference is None else Cell(value(reference.value, metric.unit))
-        ours = Cell(value(metric.value, metric.unit)), Cell(between(metric.interval95, metric.unit))
-        rows.append((Cell(title(metric.name)), *ours, shown, Cell(_loss(metric, found, imported))))
-    heads = columns("metric", "value", "interval95", "reference", "against_reference")
-    return Table(say("report.quality.caption"), heads, tuple(rows), _dataset_words(found))
+        interval = () if metric.interval95 is None else (between(metric.interval95, metric.unit),)
+        ours = Cell(value(metric.value, metric.unit), notes=interval)
+        rows.append((Cell(title(metric.name)), ours, shown, Cell(_loss(metric, found, imported))))
+    heads, note = columns("metric", "value", "reference", "against_reference"), _dataset_words(found)
+    if any(metric.interval95 is not None for metric in found.metrics):
+        note = say("text.sentences", parts=[say("report.quality.listing_note"), note])
+    return Table(say("report.quality.caption"), heads, tuple(rows), note)
 
 
 def _dataset_words(found: Quality) -> str:

@@ -1,6 +1,5 @@
 """What was found of one variant, as a row."""
 
-import shlex
 from collections import Counter
 
 from msgspec.structs import replace
@@ -12,9 +11,6 @@ from bench.preflight.bound import bound
 from bench.preflight.found import Row, Subject
 from bench.record.record import Failure, Fidelity, PlacementSummary
 from bench.words import sentence
-
-QUANTISING = "odb quantise {model} --data DIR"
-"""What makes a float model fit a chip without floating point."""
 
 
 def subject(artifact: Artifact, source: str) -> Subject:
@@ -35,7 +31,7 @@ def subject(artifact: Artifact, source: str) -> Subject:
     )
 
 
-def refused(variant: Variant, failure: Failure, source: str) -> Row:
+def refused(variant: Variant, failure: Failure) -> Row:
     """A variant that does not take the model: known before compiling, or by an error of the compiler."""
     known_before = failure.phase in ("plan", "prepare", "convert")
     return Row(
@@ -44,7 +40,6 @@ def refused(variant: Variant, failure: Failure, source: str) -> Row:
         kind=failure.kind,
         reason=failure.sentence,
         remedy=failure.advice,
-        command=QUANTISING.format(model=shlex.quote(source)) if failure.kind == "unsupported_precision" else "",
     )
 
 

@@ -187,7 +187,7 @@ class Survey:
             )
             answer = jobs.attempt(job).answer
             if isinstance(answer, Failed):
-                self._keep(self._refused(variant, answer.failure))
+                self._keep(rows.refused(variant, answer.failure))
                 continue
             device, refuted = run.target.device, answer.fits is False
             row = Row(
@@ -227,16 +227,13 @@ class Survey:
                 failures = [one or every for one in failures]
         for variant, one in zip(variants, failures, strict=True):
             if one is not None:
-                self._keep(self._refused(variant, one))
+                self._keep(rows.refused(variant, one))
         return [Candidate(variant, self._opened(variant)) for variant in variants if variant.name not in self._rows]
 
     def _convert(self, variants: Sequence[Variant], jobs: JobRunner) -> None:
         """What all variants open instead of the model's own file, where that is needed."""
         if variants:
             self._so_far = convert.evidence(self._opened(variants[0]), jobs)
-
-    def _refused(self, variant: Variant, failure: Failure) -> Row:
-        return rows.refused(variant, failure, self._so_far.run.model.ask.source)
 
     def _options(self, variant: Variant) -> dict[str, str]:
         return {**self._given, **variant.options}
@@ -286,7 +283,7 @@ class Survey:
     def _built(self, one: Candidate, answer: Built | Failed) -> str:
         """Take in what was compiled. Returns the program, where it is a new one and has to be run."""
         if isinstance(answer, Failed):
-            self._keep(self._refused(one.variant, answer.failure))
+            self._keep(rows.refused(one.variant, answer.failure))
             return ""
         self._versions = self._versions or answer.facts.versions
         artifact = known(one.so_far.prepared).artifact

@@ -13,7 +13,7 @@ from bench.reports.words.scenarios import scenario_short
 from bench.words import say, units
 
 _COLUMNS = (
-    *("run", "model", "target", "work", "ttft", "tpot", "peak_rss", "weights", "kv_cache"),
+    *("run", "model", "target", "ttft", "tpot", "peak_rss", "kv_cache"),
     *("token_cost", "tokens_equal", "equal_float32"),
 )
 
@@ -41,18 +41,22 @@ def _line(item: Numbered) -> tuple[Cell, ...]:
     mark = f"{STATUS_SIGNS[state]} " if state in DOUBTED else ""
     return (
         Cell(str(item.number), state, run=item.number),
-        Cell(item.name, notes=(units.clean(plan.model.precision or ""),)),
+        Cell(
+            item.name, notes=(units.clean(plan.model.precision or ""), scenario_short(plan.model.task, plan.scenario))
+        ),
         Cell(units.clean(plan.target.id), notes=(say("report.ran_in", precision=units.clean(ran)),) if ran else ()),
-        Cell(scenario_short(plan.model.task, plan.scenario)),
         Cell(f"{mark}{shown(record, 'ttft_ns')}"),
         Cell(f"{mark}{shown(record, 'tpot_ns')}", notes=_rate(record, state)),
-        Cell(shown(record, "peak_rss_bytes")),
-        Cell(units.size(plan.model.weight_bytes)),
+        Cell(shown(record, "peak_rss_bytes"), notes=_weights(plan.model.weight_bytes)),
         Cell(units.MISSING if kv is None else units.size(kv.bytes_per_token), notes=_observed(text)),
         Cell(*_cost(text)),
         _agreement(text.agreement, "engine"),
         _agreement(text.agreement, "model"),
     )
+
+
+def _weights(size: int | None) -> tuple[str, ...]:
+    return () if size is None else (say("report.cost.weights", size=size),)
 
 
 def _rate(record: Record, state: Status) -> tuple[str, ...]:

@@ -72,10 +72,15 @@ def _orders(lines: Iterable[Line]) -> dict[str, _Known]:
             found.setdefault(line.order, _Known(line))
         elif line.order in found and line.kind != "dropped":
             one = found[line.order]
-            if one.last is None or one.last.kind not in DONE or line.kind in DONE:
+            if one.last is None or (one.last.kind not in DONE and not _asks_again(one.last, line)) or line.kind in DONE:
                 one.last = line
             one.record = line.record or one.record
     return found
+
+
+def _asks_again(last: Line, line: Line) -> bool:
+    """The same command, begun again, asks a device for what that has begun already."""
+    return (last.kind, line.kind) == ("began", "sent") and last.device == line.device
 
 
 def _not_done(known: Mapping[str, _Known], here: Collection[str], refused: Iterable[RefusedRecord]) -> Iterator[Gap]:

@@ -63,6 +63,15 @@ def test_a_record_that_is_gone_or_changed_is_named(tmp_path: Path) -> None:
     assert (2, 1) == (len(read), len(errors))
 
 
+@pytest.mark.parametrize(("asked", "told"), [("x", "began it"), ("y", "no device has begun it")])
+def test_what_a_device_has_begun_stays_begun_when_it_is_asked_again(asked: str, told: str, tmp_path: Path) -> None:
+    """By the same command, as after Ctrl-C; another device has not begun it."""
+    began, sent = ({"kind": kind, "order": "a", "device": name} for kind, name in (("began", "x"), ("sent", asked)))
+    write_ledger(tmp_path, [], planned("a", "", "net", "null:cpu"), began, sent)
+    (gap,) = read_rack(tmp_path).gaps
+    assert told in str(gap.reason)
+
+
 def test_a_ledger_without_a_record_is_all_gaps(tmp_path: Path) -> None:
     write_ledger(tmp_path, [], planned("a", "", "net", "null:cpu"), {"kind": "began", "order": "a", "device": "x"})
     rack = read_rack(tmp_path)

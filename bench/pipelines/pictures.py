@@ -59,6 +59,7 @@ class PicturePipeline:
         self._fast: Normaliser | None = None
         self._reading: Reading | None = None
         self._how: Sentence | str = ""
+        self._published = ""
 
     def inputs(self, files: Sequence[Path]) -> Sequence[Path]:
         return files
@@ -95,9 +96,16 @@ class PicturePipeline:
         pillow, fast = versions(("pillow",)), {} if self._fast is None else dict(self._fast.by)
         return Stages(
             decode=(sentence("pipeline.does.decode_picture"), decoder_version(self._preprocessing.decoder)),
-            preprocess=(sentence("pipeline.does.preprocess_picture", how=str(self._preprocessing)), pillow | fast),
+            preprocess=(self._prepared(), pillow | fast),
             postprocess=(self._how, {}),
         )
+
+    def _prepared(self) -> Sentence:
+        """How pictures are prepared, and how those were that the head was published with, where that is otherwise."""
+        how = sentence("pipeline.does.preprocess_picture", how=str(self._preprocessing))
+        if not self._published or parse_preprocessing(self._published).prepares_as(self._preprocessing):
+            return how
+        return sentence("pipeline.does.preprocess_otherwise", how=how, published=self._published)
 
     def _chosen(self, outputs: Tensors) -> Reading:
         """How the first outputs are to be read. Raises ``InputError`` naming stage, wanted and found shapes."""
@@ -152,6 +160,7 @@ class PicturePipeline:
         if choice is None:
             self._how = sentence("pipeline.does.declared_boxes")
             return lambda outputs, decoded: decode(outputs, options, self._sizes(decoded))
+        self._published = choice.head.preprocessing
         score, iou, nms = thresholds(choice, options)
         self._how = sentence(
             "pipeline.does.head",

@@ -68,6 +68,14 @@ class ImagePreprocessing(Struct, frozen=True):
         """Whether mean and scale change nothing."""
         return {*self.mean} == {0.0} and {*self.scale} == {1.0}
 
+    def prepares_as(self, other: "ImagePreprocessing") -> bool:
+        """Whether both make the same values of a picture, in whatever layout and with whichever decoder."""
+        return self._values() == other._values()
+
+    def _values(self) -> tuple[object, ...]:
+        mean, scale = (one * 3 if len(one) == 1 else one for one in (self.mean, self.scale))
+        return self.order, mean, scale, self.crop, self.letterbox
+
     def placed(self, image: tuple[int, int], network: tuple[int, int]) -> Placed:
         """Where a picture of that width and height lies in an input of that width and height, without a crop."""
         if self.letterbox is None:

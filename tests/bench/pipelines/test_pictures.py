@@ -329,3 +329,29 @@ def test_a_padding_that_is_no_level_is_prepared_by_numpy(photos: Path, tmp_path:
         picture = made.decode(photos / "a.png")
         assert by_runtime == (made._input.levels(picture).dtype == np.uint8)
         assert float(pad) / 2 in made.preprocess(picture)["x"]
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "told"),
+    [
+        ("mean=127,scale=128", False),
+        ("order=rgb,mean=127:127:127,scale=128,resize=plain", False),
+        ("mean=127,scale=128,layout=nchw", False),
+        ("", True),
+        ("mean=127,scale=128,letterbox=0", True),
+        ("mean=127.5,scale=128", True),
+        ("order=bgr,mean=127,scale=128", True),
+    ],
+)
+def test_pictures_that_are_prepared_otherwise_than_the_heads_are_told(
+    preprocessing: str, told: bool, photos: Path, tmp_path: Path
+) -> None:
+    """UltraFace was published with a mean of 127 and a scale of 128."""
+    shapes = {"scores": (1, 4420, 2), "boxes": (1, 4420, 4)}
+    made = PicturePipeline(asked(photos, "detection", preprocessing), artifact_of(tmp_path, (1, 3, 240, 320), shapes))
+    outputs = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    made.postprocess(outputs, made.decode(photos / "a.png"))
+    does, _ = made.stages().preprocess
+    assert told == ("The head was published with mean=127,scale=128" in str(does))
+    assert str(parse_preprocessing(preprocessing)) in str(does)
+    assert "boxes of the head ultraface" in str(made.stages().postprocess[0])

@@ -106,7 +106,7 @@ def numbered_prompts(file: Path, model_id: Sentence | str, *, whole: bool = Fals
     if not text.strip():
         raise InputError(
             sentence("input.prompts_empty", file_name=file.name),
-            sentence("input.write_prompt", model_id=model_id),
+            sentence("input.write_text") if whole else sentence("input.write_prompt", model_id=model_id),
         )
     return [(1, Prompt(prompt=text if whole else without_line_end(text)))]
 

@@ -6,7 +6,8 @@ before, or the power at that moment: where the log's format does not say which, 
 counts. The place is where the largest
 fraction of the variance is explained; a second place that is nearly as good is refused. There the offset is the mean of
 the shifts, each weighted by its likelihood (normal errors of unknown size), and the doubt is the distance to the
-farthest shift that leaves no more squares than chance would at 99 % (an F test of one parameter).
+farthest shift that leaves no more squares than chance would at 99 % (an F test of one parameter), or to the offset at
+one of several markers alone, where that is farther: a clock that drifts is off by most at the ends.
 """
 
 from collections.abc import Sequence
@@ -92,6 +93,9 @@ def aligned_by_marker(log: PowerLog, markers: Sequence[Marker], origin_unix_ns: 
     likely, fits = _weighed(near)
     offset = float((fine * likely).sum() / likely.sum())
     doubt = float(np.abs(fine[fits] - offset).max()) + step / 2
+    if len(markers) > 1:
+        alone = [_alone(log.name, seconds, watts, one, origin_unix_ns, fine, kinds) for one in markers]
+        doubt = max(doubt, *(abs(own - offset) for own in alone if own is not None), 0.0)
     if doubt > MOST_DOUBT_S:
         raise NotAligned(
             sentence("power.marker_in_doubt", file=log.name, doubt_s=doubt, most_s=MOST_DOUBT_S),
@@ -105,6 +109,28 @@ def aligned_by_marker(log: PowerLog, markers: Sequence[Marker], origin_unix_ns: 
     better = min(range(len(near)), key=lambda at: float(near[at].left.min()))
     shown = log.stands_for or ("before" if len(kinds) > 1 and kinds[better] else "moment")
     return Alignment("marker", offset, doubt, explained, shown)
+
+
+def _alone(
+    file: str,
+    seconds: "Floats",
+    watts: "Floats",
+    marker: Marker,
+    origin_unix_ns: int,
+    shifts: "Floats",
+    kinds: Sequence[bool],
+) -> float | None:
+    """The offset at ``marker`` by itself, among ``shifts``: another than that of all markers if the meter's clock runs
+    faster or slower than the machine's. ``None`` where the log has no readings of its time. Raises ``NotAligned`` where
+    it has, and they do not show the marker."""
+    edges, spans = shape_of([marker], origin_unix_ns)
+    near = [_searched(seconds, watts, edges, spans, shifts, means) for means in kinds]
+    if max(int(found.counts.max()) for found in near) == 0:
+        return None
+    if max(float(found.explained.max()) for found in near) < LEAST_EXPLAINED:
+        raise NotAligned(sentence("power.markers_apart", file=file), sentence("power.markers_apart.remedy"))
+    likely, _ = _weighed(near)
+    return float((shifts * likely).sum() / likely.sum())
 
 
 def _looked_at(seconds: "Floats", watts: "Floats", stands_for: str) -> "tuple[Floats, Floats, tuple[bool, ...]]":

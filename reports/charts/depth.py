@@ -10,7 +10,7 @@ from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure, Frame
 from bench.reports.view.rows import Numbered
 from bench.reports.words.causes import emulated, status
-from bench.reports.words.scenarios import scenario_short
+from bench.reports.words.scenarios import may_stop, scenario_short
 from bench.words import say, units
 
 _LINES = 4  # with separate styles
@@ -59,7 +59,7 @@ def _point(record: Record) -> Point | None:
 
 
 def _subject(record: Record) -> tuple[str, ...]:
-    work = scenario_short(record.plan.model.task, replace(record.plan.scenario, depth_tokens=0))
+    work = scenario_short(record.plan.model.task, replace(record.plan.scenario, depth_tokens=0), may_stop(record.plan))
     return (units.clean(record.plan.model.id), units.clean(record.plan.model.precision or ""), work)
 
 

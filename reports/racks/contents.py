@@ -11,7 +11,7 @@ from bench.record.record import Record
 from bench.reports.view.matrix import cell
 from bench.reports.view.rows import Cell, Column, Numbered, Table
 from bench.reports.words.causes import doubt, status
-from bench.reports.words.scenarios import scenario_words
+from bench.reports.words.scenarios import scenario_of_plan
 from bench.words import say, units
 
 ABREAST = 5
@@ -100,7 +100,7 @@ def _sections(rack: Rack) -> Iterator[Section]:
     for scenario, rows in by_scenario.items():
         plans = (one.run.record.plan for row in rows for of_one in row.entries.values() for one in of_one)
         plan = next(plans, None)
-        caption = units.clean(scenario) if plan is None else scenario_words(plan.model.task, plan.scenario)
+        caption = units.clean(scenario) if plan is None else scenario_of_plan(plan)
         made = [_row(row, devices) for row in rows]
         blocks = tuple(
             Block(

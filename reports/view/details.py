@@ -50,7 +50,7 @@ from bench.reports.words.plans import imported_words, ran_in, repeats_words, rul
 from bench.reports.words.quality import between as quality_between
 from bench.reports.words.quality import leading, title
 from bench.reports.words.quality import value as shown
-from bench.reports.words.scenarios import scenario_words
+from bench.reports.words.scenarios import scenario_of_plan
 from bench.scenarios.kinds import kind_of
 from bench.settings import setting_words
 from bench.words import say, units
@@ -108,7 +108,7 @@ def detail(item: Numbered) -> Detail:
         place=item.place,
         folder=item.folder,
         device_name=units.clean(plan.target.device_name or ""),
-        scenario=scenario_words(plan.model.task, plan.scenario),
+        scenario=scenario_of_plan(plan),
         status=status(record),
         failure=_failure(record),
         reasons=reasons(record),

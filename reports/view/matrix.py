@@ -27,7 +27,7 @@ from bench.reports.words.figures import (
 from bench.reports.words.names import failure_kind, phase
 from bench.reports.words.plans import imported_words, ran_in
 from bench.reports.words.quality import quality_note
-from bench.reports.words.scenarios import scenario_short, scenario_words
+from bench.reports.words.scenarios import may_stop, scenario_short, scenario_words
 from bench.words import say, units
 
 
@@ -150,7 +150,8 @@ def _named_chip(item: Numbered) -> str:
 
 def _tokens(record: Record) -> str:
     model, scenario = record.plan.model, record.plan.scenario
-    return scenario_short(model.task, scenario) if model.task == "text_generation" else ""
+    stops = may_stop(record.plan)
+    return scenario_short(model.task, scenario, stops) if model.task == "text_generation" else ""
 
 
 def _kept(*notes: str) -> tuple[str, ...]:
@@ -252,10 +253,11 @@ def _matrix(task: str, scenario: Scenario, members: Sequence[Numbered]) -> Matri
     targets = tuple(dict.fromkeys(t for t, _ in sorted(seen, key=lambda s: s[1])))
     rows = tuple(_row(s, m, targets) for s, m in _subjects(members).items())
     every = [cell for row in rows for cells in row.cells for cell in cells]
+    stops = any(may_stop(i.record.plan) for i in members)
     shows, bars = _shows([i.record for i in members if i.record.status == "ok" and not emulated(i.record)])
     return Matrix(
-        caption=scenario_words(task, scenario),
-        short=scenario_short(task, scenario),
+        caption=scenario_words(task, scenario, stops),
+        short=scenario_short(task, scenario, stops),
         shows=shows,
         bars=bars if any(cell.bar is not None for cell in every) else "",
         targets=targets,

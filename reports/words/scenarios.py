@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from bench.contracts import Scenario
+from bench.record.record import PlanPart
 from bench.scenarios.kinds import DROP, kind_of, samples_of
 from bench.scenarios.lasting import lasting_of
 from bench.scenarios.open_loops import bound_ns, bound_percentile, rate_of
@@ -12,9 +13,19 @@ from bench.scenarios.text import keeps_prefix, turns_of, users_of
 from bench.words import say, units
 
 
-def scenario_words(task: str, scenario: Scenario) -> str:
-    """The scenario in words: ``Single-stream: one query at a time``."""
-    said = _text(scenario) if task == "text_generation" else WORDS.get(scenario.name, _of_plugin)(scenario)
+def scenario_of_plan(plan: PlanPart) -> str:
+    """The scenario of a run in words."""
+    return scenario_words(plan.model.task, plan.scenario, stops=may_stop(plan))
+
+
+def may_stop(plan: PlanPart) -> bool:
+    """Whether generations end at an end-of-sequence token, before they have the length that was asked for."""
+    return plan.asked is not None and plan.asked.stop
+
+
+def scenario_words(task: str, scenario: Scenario, stops: bool = False) -> str:
+    """The scenario in words: ``Single-stream: one query at a time``. ``stops``: as ``may_stop`` says."""
+    said = _text(scenario, stops) if task == "text_generation" else WORDS.get(scenario.name, _of_plugin)(scenario)
     if scenario.compile_cache == "none":
         return said
     return say("report.scenario.cached", scenario=said, cache=say(f"report.compile_cache.{scenario.compile_cache}"))
@@ -129,8 +140,8 @@ OF_TEXT: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
 """What begins a title of text generation; else the name of the scenario."""
 
 
-def _text(scenario: Scenario) -> str:
-    """``Text generation, single-stream: 16 prompt tokens at depth 512, 32 generated``."""
+def _text(scenario: Scenario, stops: bool) -> str:
+    """``Text generation, single-stream: 16 prompt tokens at depth 512, 32 generated``, or ``up to 32``."""
     name = OF_TEXT[scenario.name](scenario) if scenario.name in OF_TEXT else scenario.name
     if scenario.generate_tokens is None:
         return say("report.scenario.text", name=name)
@@ -139,7 +150,9 @@ def _text(scenario: Scenario) -> str:
     prompt = say("report.scenario.own_prompts")
     if scenario.prompt_tokens is not None:
         prompt = units.counted(scenario.prompt_tokens, "prompt token")
-    work = {"name": name, "prompt": prompt, "generated": scenario.generate_tokens}
+    tokens = scenario.generate_tokens
+    generated = say("report.scenario.at_most", tokens=tokens) if stops else str(tokens)
+    work = {"name": name, "prompt": prompt, "generated": generated}
     if scenario.depth_tokens:
         return say("report.scenario.text_deep", **work, depth=scenario.depth_tokens)
     return say("report.scenario.text_lengths", **work)
@@ -159,7 +172,7 @@ def _own_short(scenario: Scenario) -> list[str]:
     return [] if users is None else [say("report.scenario.short_concurrent", users=users)]
 
 
-def scenario_short(task: str, scenario: Scenario) -> str:
+def scenario_short(task: str, scenario: Scenario, stops: bool = False) -> str:
     """The same in two or three words, for a sentence."""
     parts = []
     if task == "text_generation" and scenario.generate_tokens is not None and _lengths_unknown(scenario):
@@ -167,7 +180,8 @@ def scenario_short(task: str, scenario: Scenario) -> str:
     elif task == "text_generation" and scenario.generate_tokens is not None:
         prompt: str | int | None = scenario.prompt_tokens
         prompt = say("report.scenario.short_own_prompts") if prompt is None else str(prompt)
-        parts.append(say("report.scenario.short_text", prompt=prompt, generated=scenario.generate_tokens))
+        code = "report.scenario.short_text_at_most" if stops else "report.scenario.short_text"
+        parts.append(say(code, prompt=prompt, generated=scenario.generate_tokens))
         parts += [say("report.scenario.short_depth", depth=scenario.depth_tokens)] if scenario.depth_tokens else []
         parts += _own_short(scenario)
     else:

@@ -187,7 +187,7 @@ class Drawn(Listener):
         self._repeats[index] = self._repeats.get(index, 0) + 1
 
     def step(self, text: Sentence | str) -> None:
-        spent = sum(self._spent.values()) + self._clock() - self._since
+        spent = sum(self._spent.values()) + self._running_s()
         least = total_seconds(self._runs, self._beside).least
         left = self._left()
         self._bar.update(
@@ -211,6 +211,10 @@ class Drawn(Listener):
         self._spent[self._index] = self._spent.get(self._index, 0.0) + now - self._since
         self._index, self._since, self._title = index, now, self._named(index)
 
+    def _running_s(self) -> float:
+        """How long what runs now has run."""
+        return self._clock() - self._since
+
     def _named(self, index: int) -> str:
         run = self._runs[index]
         return f"[{index + 1}/{len(self._runs)}] {say('cli.model_on_target', model=run.model.id, target=run.target.id)}"
@@ -223,6 +227,7 @@ class Drawn(Listener):
             if index in self._done:
                 continue
             expected, spent = expected_seconds(run, self._beside), self._spent.get(index, 0.0)
+            spent += self._running_s() if index == self._index else 0.0
             begun = self._repeats.get(index, 0)
             to_come = max(0, run.repeats - begun)
             seen_s = self._ended_repeats_s[index] / (begun - 1) if begun > 1 else 0.0

@@ -11,7 +11,7 @@ from bench.reports.dossiers.sections.overview import heads
 from bench.reports.view.rows import Numbered, Table
 from bench.reports.view.tables import plain_row
 from bench.reports.words.plans import repeats_words, rule_words
-from bench.reports.words.scenarios import scenario_words
+from bench.reports.words.scenarios import scenario_of_plan
 from bench.submission.assessment import Assessment
 from bench.submission.form import Submission
 from bench.words import say, units
@@ -53,7 +53,7 @@ def _records(items: tuple[Numbered, ...]) -> Table:
     rows = tuple(
         plain_row(
             run_name(item),
-            scenario_words(item.record.plan.model.task, item.record.plan.scenario),
+            scenario_of_plan(item.record.plan),
             repeats_words(item.record),
             rule_words(item.record.plan.rule, item.record.plan.scenario),
         )

@@ -9,7 +9,7 @@ from bench.reports.view.rows import Cell, Numbered, Table, columns, out_of
 from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, Status, emulated, status
 from bench.reports.words.figures import shown
 from bench.reports.words.plans import ran_in
-from bench.reports.words.scenarios import scenario_short
+from bench.reports.words.scenarios import may_stop, scenario_short
 from bench.words import say, units
 
 _COLUMNS = (
@@ -42,7 +42,11 @@ def _line(item: Numbered) -> tuple[Cell, ...]:
     return (
         Cell(str(item.number), state, run=item.number),
         Cell(
-            item.name, notes=(units.clean(plan.model.precision or ""), scenario_short(plan.model.task, plan.scenario))
+            item.name,
+            notes=(
+                units.clean(plan.model.precision or ""),
+                scenario_short(plan.model.task, plan.scenario, may_stop(plan)),
+            ),
         ),
         Cell(units.clean(plan.target.id), notes=(say("report.ran_in", precision=units.clean(ran)),) if ran else ()),
         Cell(f"{mark}{shown(record, 'ttft_ns')}"),

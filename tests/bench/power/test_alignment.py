@@ -86,6 +86,48 @@ def test_a_marker_that_fits_twice_is_refused() -> None:
         aligned_by_marker(quiet, both[:1], 0, 60.0)
 
 
+@pytest.mark.parametrize("drift", [0.0, 0.001, 0.004, -0.004, 0.01, -0.01])
+@pytest.mark.parametrize(("rate", "noise"), [(10.0, 0.02), (2.0, 0.1)])
+def test_a_clock_that_drifts_is_no_better_known_than_at_its_worst_marker(
+    drift: float, rate: float, noise: float
+) -> None:
+    """A minute lies between the markers, from the middle of one to that of the other; so a clock that is faster by 1 %
+    is 0.6 s further at the second. The offset is one for all, and the doubt covers what it misses at either."""
+    log = log_of(np.random.default_rng(4), 0.3, rate, noise, True, drift=drift)
+    found = aligned_by_marker(replace(log, stands_for="before"), MARKERS, 0, WITHIN_S)
+    missed = []
+    for marker in MARKERS:
+        at = (marker.begins_unix_ns + marker.ends_unix_ns) / 2e9
+        missed.append(abs(found.offset_s - (0.3 - at * drift)))
+    assert max(missed) <= found.doubt_s + 0.06
+    assert found.doubt_s <= max(missed) + 0.15
+
+
+def test_a_clock_that_drifts_too_far_is_refused() -> None:
+    """By 4 % it is 2.4 s further at the second marker: no offset is within 0.8 s of both."""
+    for drift in (0.04, -0.04):
+        log = log_of(np.random.default_rng(4), 0.3, 10.0, 0.02, True, drift=drift)
+        with pytest.raises(NotAligned, match=r"only within [\d.]+ s; at most 0.8 s|was not found"):
+            aligned_by_marker(log, MARKERS, 0, WITHIN_S)
+
+
+@pytest.mark.parametrize("jump_s", [3.5, 6.0, 20.0])
+def test_a_clock_that_jumps_between_the_markers_is_refused(jump_s: float) -> None:
+    """Forward, in the middle of the run: for a gap it is short, but the power after it is that of another time."""
+    log = log_of(np.random.default_rng(4), 0.3, 10.0, 0.02, True)
+    jumped = replace(log, seconds=log.seconds + np.where(log.seconds > 60, jump_s, 0.0))
+    with pytest.raises(NotAligned, match=r"as far apart|was not found"):
+        aligned_by_marker(jumped, MARKERS, 0, WITHIN_S)
+
+
+def test_a_marker_that_was_not_recorded_is_not_missed() -> None:
+    """The log ends in the run: the first marker places it. What lies behind its end has no energy."""
+    log = log_of(np.random.default_rng(4), 0.3, 10.0, 0.02, True)
+    until = log.seconds < 70
+    cut = replace(log, seconds=log.seconds[until], watts=log.watts[until])
+    assert aligned_by_marker(cut, MARKERS, 0, WITHIN_S).offset_s == pytest.approx(0.3, abs=0.03)
+
+
 def test_a_log_that_is_too_slow_is_refused() -> None:
     """A reading every five seconds sees little of pulses that last as long; the remedy says how many it takes."""
     log = log_of(np.random.default_rng(0), 0.0, 0.2, 0.02, True)

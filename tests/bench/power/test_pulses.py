@@ -135,11 +135,10 @@ def test_a_real_marker_loads_a_core_in_its_pulses(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("bench.power.marker.EDGES_S", (0.0, 0.4, 0.8, 1.6, 2.2, 2.6))
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     seen = list[tuple[int, float]]()
-    done = threading.Event()
+    done, me = threading.Event(), psutil.Process()
+    before = {child.pid for child in me.children()}
 
     def watch() -> None:
-        me = psutil.Process()
-        before = {child.pid for child in me.children()}
         while not done.is_set():
             for child in me.children():
                 if child.pid not in before:

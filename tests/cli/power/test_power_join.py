@@ -1,5 +1,6 @@
 """``odb power join``: made results with a marker, a made log, and what stands in the new records."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,7 @@ def test_the_records_have_the_meters_joules(results: Path, log: Path, tmp_path: 
     assert run.record.summary.energy is not None
     assert run.record.summary.energy.tier == "meter"
     assert run.record.meter is not None
+    assert run.record.meter.sha256 == hashlib.sha256(log.read_bytes()).hexdigest()
     assert run.record.record_id != run.record.meter.joined_from == "20260101T000000000Z-fake-fake-000000"
     assert run.record.verdict is not None
     assert "record_edited" not in run.record.verdict.invalidating

@@ -1,6 +1,7 @@
 """``odb run --meter-log``: what stands in the records, and that a run is never lost. Markers and runs are made."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from bench.power.marker import planned
 from bench.power.pulses import FILE
 from bench.record.energy import RepeatEnergy
 from bench.record.record import RecordedRun
+from bench.store.derived import judged
 from bench.store.records import load_records, save
 from bench.testing.records import fake_run
 
@@ -154,9 +156,9 @@ BAD = {
         "",
         ["meter_uncertain"],
         3,
-        "",
+        "beyond the meter's range",
     ),
-    "an idle power above the run's": (ptd, ",idle_watts=11", ["idle_not_idle"], 0, ""),
+    "an idle power above the run's": (ptd, ",idle_watts=11", ["idle_not_idle"], 0, "Idle power: 11.0 W"),
 }
 
 
@@ -167,10 +169,11 @@ def test_bad_logs(name: str, run: RecordedRun, tmp_path: Path) -> None:
     found = joined(run, tmp_path, f"{make(tmp_path / 'spl.txt')}:zone=UTC,uncertainty=0.3%{words}")
     assert (found.status, codes(stored(tmp_path))) == (status, expected)
     assert why in " ".join(found.told)
-    kept, before = stored(tmp_path).record, run.record
+    kept, before = stored(tmp_path).record, judged(run).record
+    assert before.summary.latency_ns is not None
     assert (kept.summary.latency_ns, kept.summary.throughput_per_s) == (
-        before.summary.latency_ns or kept.summary.latency_ns,
-        before.summary.throughput_per_s or kept.summary.throughput_per_s,
+        before.summary.latency_ns,
+        before.summary.throughput_per_s,
     )
     energy = kept.summary.energy
     assert energy is not None
@@ -178,14 +181,29 @@ def test_bad_logs(name: str, run: RecordedRun, tmp_path: Path) -> None:
         assert (energy.joules_per_inference, energy.total_joules_per_inference) == (None, None)
 
 
-def test_a_clock_that_jumps(run: RecordedRun, tmp_path: Path) -> None:
-    """Back by an hour within the log: nothing is concluded from it."""
+def test_a_clock_that_jumps_forward(run: RecordedRun, tmp_path: Path) -> None:
+    """By two hours within the log, which a meter that was switched off would look like, too: no energy."""
+    file = ptd(tmp_path / "spl.txt")
+    lines = file.read_text(encoding="utf-8").splitlines(True)
+    later = [
+        re.sub(r"(Time,\S+ )(\d\d)", lambda found: f"{found[1]}{int(found[2]) + 2:02}", line) for line in lines[40:]
+    ]
+    file.write_text("".join(lines[:40] + later), encoding="utf-8")
+    os.utime(file, ns=(START_NS, START_NS))
+    found = joined(run, tmp_path, f"{file}:zone=UTC")
+    assert (found.status, codes(stored(tmp_path))) == (3, ["meter_uncertain"])
+    assert "The clock jumps ahead by 7201 s" in " ".join(found.told)
+
+
+def test_a_clock_that_jumps_back(run: RecordedRun, tmp_path: Path) -> None:
+    """By 78 s within the log: nothing is concluded from it."""
     file = ptd(tmp_path / "spl.txt")
     lines = file.read_text(encoding="utf-8").splitlines(True)
     file.write_text("".join(lines[40:] + lines[:40]), encoding="utf-8")
     os.utime(file, ns=(START_NS, START_NS))
-    assert joined(run, tmp_path, f"{file}:zone=UTC").status == 3
-    assert codes(stored(tmp_path)) == ["meter_uncertain"]
+    found = joined(run, tmp_path, f"{file}:zone=UTC")
+    assert (found.status, codes(stored(tmp_path))) == (3, ["meter_uncertain"])
+    assert "The clock moves back by 78.0 s" in " ".join(found.told)
 
 
 @pytest.mark.parametrize("data", [b"\x00\x01" * 99, b"a,b\n1,2\n"])

@@ -12,8 +12,9 @@ from bench.contracts import Device
 from bench.plugins import PluginRef
 from bench.record.evidence import Alternation, RepeatRule
 from bench.record.record import Failure, Scenario
+from bench.scenarios.lasting import lasting_of
 from bench.suite.plan import ModelChoice, Plan, PlannedRun, TargetChoice
-from bench.suite.presets import PRESETS, emulated_rule, idling_rule
+from bench.suite.presets import PRESETS, emulated_rule, idling_rule, lasting_rule
 from bench.suite.suite import ModelAsk
 from bench.testing import FakeClock
 from bench.testing.records import fake_run
@@ -91,6 +92,31 @@ class TestExpected:
         """A span, or one time."""
         assert "0:35 to 2:10" == span_text(Expected(35, 130))
         assert "1:00" == span_text(Expected(60, 60))
+
+
+def test_what_is_left_of_a_run_of_half_an_hour() -> None:
+    """4 s before it, 1.1 to 3 s around it, and 30 minutes, of which ten are over; then all of them."""
+    bar, clock = FakeBar(), FakeClock()
+    drawn = Drawn(bar, clock.seconds)
+    scenario = Scenario("sustained", parameters={"minutes": 30})
+    lasting = lasting_of(scenario)
+    assert lasting is not None
+    rule = lasting_rule(QUICK.rule, lasting, 1)
+    run = replace(planned(repeats=RepeatRule(1, 1)), scenario=scenario, rule=rule)
+    drawn.planned(Plan((run,)))
+    drawn.began(0, run)
+    assert ("about 30:05 to 30:07 left", 1.0) == (bar.shown["left"], drawn.every_seconds())
+    clock.advance(4 * SECOND_NS)
+    drawn.turn(0, run)
+    assert drawn.every_seconds() == 5.0
+    clock.advance(601 * SECOND_NS)
+    drawn.step("minute 10 of 30, 31.2 queries/s, 61 °C")
+    assert "[1/1] fake on null:cpu: minute 10 of 30, 31.2 queries/s, 61 °C" == bar.shown["description"]
+    assert "about 20:00 to 20:02 left" == bar.shown["left"]
+    assert 605 / 1805 == pytest.approx(bar.shown["completed"] / bar.shown["total"], abs=0.001)
+    clock.advance(1200 * SECOND_NS)
+    drawn.step("minute 30 of 30, 31.2 queries/s, 61 °C")
+    assert "about 0:00 to 0:02 left" == bar.shown["left"]
 
 
 def test_what_is_shown_of_rounds() -> None:

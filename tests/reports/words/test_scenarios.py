@@ -30,6 +30,16 @@ def test_the_users_prompts_and_prompts_of_one_length_are_named() -> None:
     assert "16 + 8 tokens, depth 512" == _text(made)[1]
 
 
+def test_a_length_that_stops_may_undercut_is_the_most() -> None:
+    """With --stop a generation may end before; the lengths of the prompt and of the depth stay as they are."""
+    scenario = Scenario(name="single-stream", prompt_tokens=16, generate_tokens=48, depth_tokens=512)
+    assert "16 prompt tokens at depth 512, up to 48 generated" in scenario_words("text_generation", scenario, True)
+    assert "16 + up to 48 tokens, depth 512" == scenario_short("text_generation", scenario, True)
+    with speaking("ko"):
+        assert "생성 토큰 최대 48개" in scenario_words("text_generation", scenario, True)
+        assert "16 + 최대 48토큰, 깊이 512" == scenario_short("text_generation", scenario, True)
+
+
 FOREIGN = re.compile(r"[A-Za-z]{3,}")
 NAMES = ("drop", "auto")
 """Values of parameters, as they are written."""

@@ -19,9 +19,10 @@ def log_of(
     noise: float,
     means: bool,
     markers: Sequence[Marker] = MARKERS,
+    drift: float = 0.0,
 ) -> PowerLog:
-    """The power of a run between two markers, read ``rate`` times a second by a clock that is ``offset_s`` behind;
-    ``noise``: of a reading, as a fraction of the pulses."""
+    """The power of a run between two markers, read ``rate`` times a second by a clock that is ``offset_s`` behind at
+    the beginning and runs faster by ``drift`` (a fraction); ``noise``: of a reading, as a fraction of the pulses."""
     edges = [edge / 1e9 for one in markers for edge in one.edges_unix_ns]
     fine = np.arange(0, LENGTH_S, FINE_S)
     watts = IDLE_W + PULSE_W * (np.searchsorted(edges, fine, side="right") % 2) + RUN_W * ((fine > 52) & (fine < 88))
@@ -38,7 +39,7 @@ def log_of(
         size_bytes=0,
         format="table",
         channel="P",
-        seconds=at - offset_s,
+        seconds=at * (1 + drift) - offset_s,
         watts=noisy,
         clock="utc",
     )

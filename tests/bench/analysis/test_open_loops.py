@@ -48,6 +48,9 @@ def test_frames_in_time_late_and_dropped() -> None:
     assert found["in_time_fraction"] == pytest.approx((len(latency) - late) / 100)
     assert found["dropped_fraction"] == pytest.approx(len(dropped) / 100)
     assert 0 < len(dropped) <= 20
+    (repeat,) = run.record.repeats
+    assert repeat.energy is not None
+    assert len(latency) == repeat.energy.queries  # a frame that was dropped has cost no inference
     assert "largest_rate_per_s" not in found
 
 

@@ -112,10 +112,12 @@ np.save(sys.argv[2] + "/spun.npy", np.array(spun).reshape(-1, int(sys.argv[3])).
 """
 
 
-def test_a_query_of_several_samples_takes_until_the_last_is_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("queries", "valid"), [(661, False), (662, True)])
+def test_a_query_of_several_samples_takes_until_the_last_is_done(tmp_path: Path, queries: int, valid: bool) -> None:
     """LoadGen's multi-stream around our own loop: as many queries, each as long as its slowest sample, and LoadGen's
-    percentiles are those of these latencies. Both hold the work of all samples, which end one after another."""
-    command = [sys.executable, "-c", MULTI_STREAM, "700", str(tmp_path), str(SAMPLES)]
+    percentiles are those of these latencies. Both hold the work of all samples, which end one after another. There
+    is no bound on the latency: 662 queries are the least for its p99, there and here."""
+    command = [sys.executable, "-c", MULTI_STREAM, str(queries), str(tmp_path), str(SAMPLES)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     trace, summary = ((tmp_path / f"mlperf_log_{name}").read_text() for name in ("trace.json", "summary.txt"))
     fields = re.findall(r'"query_seq":(\d+),[^{}]*"issue_start_ns":(\d+),"complete_ns":(\d+)', trace)
@@ -127,10 +129,12 @@ def test_a_query_of_several_samples_takes_until_the_last_is_done(tmp_path: Path)
     plain = {float(p): int(ns) for p, ns in re.findall(r"^([\d.]+) percentile latency \(ns\)\s*: (\d+)", summary, re.M)}
     assert plain == {p: percentile(latency, p) for p in plain}
     assert 99.0 in plain
-    (estimate,) = re.findall(r"Early stopping 99.0th percentile estimate: (\d+)", summary)
-    assert int(estimate) == early_stopping_estimate(latency, 99)
+    assert valid == ("Result is : VALID" in summary)
+    estimates = re.findall(r"Early stopping 99.0th percentile estimate: (\d+)", summary)
+    assert [int(one) for one in estimates] == [one for one in [early_stopping_estimate(latency, 99)] if one is not None]
+    assert valid == bool(estimates)
     ours, spun = (np.load(tmp_path / f"{name}.npy") for name in ("ours", "spun"))
-    assert 700 == len(latency) == len(ours)
+    assert queries == len(latency) == len(ours)
     assert (latency >= spun).all()
     assert (ours >= spun).all()
     assert all(taken[query] == sorted(taken[query]) for query in taken)

@@ -4,8 +4,7 @@
 - tokenized pass: the same work with the tokenizer inside the timed part, where the session has one
 - prefill pass: generations of one token, which cost a prompt without its answer
 
-The two passes are left out where queries are not alike or one at a time, where another process takes turns, and where
-each query fills the cache anew: that takes longer than the query.
+The two passes are left out where queries are not alike or one at a time, and where another process takes turns.
 """
 
 from collections.abc import Callable, Iterator
@@ -96,8 +95,7 @@ def play_generation(
     tokens, decoder = asked.scenario.generate_tokens or 1, decoder_of(asked.request)
     given = encoded(load_prompts(asked.prompts), decoder, None)
     endless = queries(given, decoder, lengths(asked.request, asked.scenario), asked.seed)
-    one_context = session.rewinds or (session.keeps_prefixes and not given)  # own prompts would be found there, too
-    if one_context:
+    if session.rewinds or (session.keeps_prefixes and not given):  # own prompts would be found there, too
         endless = behind_one_context(endless)
     first = next(endless)
     recorder.look("ready")
@@ -136,8 +134,7 @@ def play_generation(
         return staged.in_turn(), replace(steady, token_ids=ids), staged.facts
     in_turns = watched.take_turn is not None
     alone = "point" not in steady.arrays  # queries that are alike, one at a time
-    refills = bool(lengths(asked.request, asked.scenario).depth) and not one_context
-    if in_turns or not alone or refills or not asks_convergence(asked.rule):
+    if in_turns or not alone or not asks_convergence(asked.rule):  # not requested, or it is the other process' turn
         return again, replace(steady, token_ids=ids), None
     arrays = dict(steady.arrays)
     tokenizer, _ = tokenizer_of(session.tokenizer(), asked.tokenizer, asked.request.artifact.source)

@@ -132,8 +132,8 @@ def test_the_retained_fraction(lived: Outcome) -> None:
 
 def largest_rate(arrays: dict[str, Any]) -> float | None:
     """Where the p99 leaves 20 ms: a logistic regression of late queries on the logarithm of the rate, with the prior on
-    the power that the documentation of the fit states, maximised by SciPy. Before a rate that held and one that did not
-    are within its reach: the highest rate that held."""
+    the power that the documentation of the fit states, maximised by SciPy. Without two rates within its reach, of which
+    one held and one did not: the highest rate that held."""
     rates, late, counts = arrays["axis_thousandths"] / 1000, [], []
     for at in range(len(rates)):
         latency = arrays["attempt_latency_ns"][arrays["attempt_point"] == at]
@@ -150,6 +150,8 @@ def largest_rate(arrays: dict[str, Any]) -> float | None:
     centre = (low + high) / 2
     for _ in range(5):
         near = abs(x - centre) <= 0.3
+        if len(np.unique(x[near])) < 2:
+            return math.exp(low)
         found = fitted(x[near], n[near], k[near])
         moved = min(max(found, centre - 0.15), centre + 0.15)
         if abs(moved - centre) < 1e-4:

@@ -90,7 +90,7 @@ def test_a_soc_without_floating_point_says_so_and_what_to_do(surveyed: Preflight
     (row,) = (row for row in surveyed.rows if row.variant.name == "qcs6490")
     assert ("refused", "unsupported_precision", None) == (row.status, row.kind, row.compile_ns)
     assert "net.onnx is a float model, but the HTP of Dragonwing QCS6490 has no floating point" == str(row.reason)
-    assert f"odb quantise {convolution} --data DIR" == row.command
+    assert f"odb quantise {convolution.name} --data DIR" in str(row.remedy)
 
 
 def test_the_compiler_tells_sizes(surveyed: Preflight) -> None:

@@ -108,18 +108,18 @@ def played(session: Any, folder: Path, depth: int = DEPTH, prompts: Path | None 
     ("able", "depth", "fills"),
     [
         (True, DEPTH, 1),
-        (False, DEPTH, FIRST + WARM + MEASURED),
+        (False, DEPTH, FIRST + WARM + MEASURED + LEAST_PASS_QUERIES),
         (False, 0, FIRST + WARM + MEASURED + LEAST_PASS_QUERIES),
     ],
 )
-def test_a_context_that_is_computed_for_each_query_is_not_computed_for_passes(
-    able: bool, depth: int, fills: int, tmp_path: Path
-) -> None:
-    """Without one, and where it costs nothing, the pass of single tokens is run as ever."""
+def test_a_context_is_computed_once_or_for_each_query(able: bool, depth: int, fills: int, tmp_path: Path) -> None:
+    """Where the session goes back to it, and elsewhere; the pass of single tokens is run in any case, as the cost of a
+    token is the difference between its queries and whole ones."""
     session = Steps({}, sizes=[], able=able)
     steady = played(session, tmp_path, depth)
     assert fills == session.fills
-    assert (able or not depth) == (steady.prefill_energy is not None)
+    assert steady.prefill_energy is not None
+    assert steady.prefill_energy.queries == LEAST_PASS_QUERIES
     assert session.sizes.count(depth) == (fills if depth else 0)
 
 
@@ -137,7 +137,7 @@ def test_own_prompts_get_a_new_context_where_they_would_be_found_behind_the_old(
     save_prompts(prompts, [Prompt(ids=(1, 2, 3))])
     session = Stream({}, contexts=[])
     played(session, tmp_path, prompts=prompts)
-    assert FIRST + WARM + MEASURED == len({*session.contexts}) == len(session.contexts)
+    assert FIRST + WARM + MEASURED + LEAST_PASS_QUERIES == len({*session.contexts}) == len(session.contexts)
 
 
 def checked(session: Any, folder: Path, again: bool, depth: int = DEPTH) -> TextFound:

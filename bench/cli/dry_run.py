@@ -82,9 +82,10 @@ def show_plan(
     time = span_text(total_seconds(left, beside))
     code = "cli.plan.takes" if left else "cli.plan.all_measured" if done else "cli.plan.nothing"
     click.echo("\n" + say(code, preset=suite.preset, time=time))
+    work = work_lines(left)
     if any(run.model.task == "text_generation" for run in left):
-        click.echo(say("cli.plan.takes_text"))
-    for line in work_lines(left):
+        click.echo(say("cli.plan.takes_text" if work else "cli.plan.takes_lasting_text"))
+    for line in work:
         click.echo(line)
     return status
 

@@ -59,7 +59,7 @@ class Prompt(Struct, frozen=True):
 
 class Query(Struct, frozen=True):
     """One generation: int64 ids that are in the cache beforehand [depth], and the prompt's [n]. ``shared_tokens``: how
-    many of its first tokens an earlier query began with, too; 0 behind a context, which never comes twice."""
+    many of its first tokens an earlier query began with, too, without its context."""
 
     context: "Ids"
     prompt: "Ids"

@@ -95,8 +95,10 @@ def play_generation(
     tokens, decoder = asked.scenario.generate_tokens or 1, decoder_of(asked.request)
     given = encoded(load_prompts(asked.prompts), decoder, None)
     endless = queries(given, decoder, lengths(asked.request, asked.scenario), asked.seed)
-    if session.rewinds or (session.keeps_prefixes and not given):  # own prompts would be found there, too
+    one_context = session.rewinds or (session.keeps_prefixes and not given)  # own prompts would be found there, too
+    if one_context:
         endless = behind_one_context(endless)
+    reused = one_context if lengths(asked.request, asked.scenario).depth else None
     first = next(endless)
     recorder.look("ready")
     ids = _first_generation(session, first, tokens, recorder)
@@ -131,17 +133,18 @@ def play_generation(
     )
     steady = player(stage)
     if staged is not None:
-        return staged.in_turn(), replace(steady, token_ids=ids), staged.facts
+        return staged.in_turn(), replace(steady, token_ids=ids, context_reused=reused), staged.facts
     in_turns = watched.take_turn is not None
     alone = "point" not in steady.arrays  # queries that are alike, one at a time
     if in_turns or not alone or not asks_convergence(asked.rule):  # not requested, or it is the other process' turn
-        return again, replace(steady, token_ids=ids), None
+        return again, replace(steady, token_ids=ids, context_reused=reused), None
     arrays = dict(steady.arrays)
     tokenizer, _ = tokenizer_of(session.tokenizer(), asked.tokenizer, asked.request.artifact.source)
     if tokenizer is not None:
         arrays["tokenized_token_ns"] = _tokenized(session, tokenizer, endless, tokens, asked.rule)
     prefill = _prefill_pass(session, endless, watched.meter, asked.rule)
-    return again, replace(steady, arrays=arrays, token_ids=ids, prefill_energy=prefill), None
+    steady = replace(steady, arrays=arrays, token_ids=ids, prefill_energy=prefill, context_reused=reused)
+    return again, steady, None
 
 
 def _first_generation(session: OpenedText, first: Query, tokens: int, recorder: PhaseRecorder) -> tuple[int, ...]:

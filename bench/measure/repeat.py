@@ -136,6 +136,7 @@ def measure(job: MeasureJob, worker: Worker, staged_of: StagedOf | None = None) 
         loop_overhead_ns=loop_overhead_ns(),
         token_overhead_ns=token_overhead_ns() if "token_ns" in steady.arrays else None,
         prefill_energy=steady.prefill_energy,
+        context_reused=steady.context_reused,
         frequency_mhz=tuple(clocks.readings_mhz),
         traces=observed.traces,
         power_sources=observed.power_sources or _source_now(job.root),

@@ -93,6 +93,7 @@ class Steady(Struct, frozen=True):
     token_ids: tuple[int, ...] = ()
     lanes: int | None = None
     prefill_energy: RepeatEnergy | None = None
+    context_reused: bool | None = None
 
 
 Player = Callable[[Stage], Steady]

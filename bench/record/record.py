@@ -209,6 +209,7 @@ class Repeat(Part, frozen=True):
     harness_ns: int | None = None  # wall time of the repeat not spent importing, loading or running the runtime
     loop_overhead_ns: int | None = None
     token_overhead_ns: int | None = None
+    context_reused: bool | None = None  # text at a depth: all queries begin behind one context, computed before them
     cpu_busy_share: float | None = None  # of the whole machine by others during the repeat, 0..1
     frequency_mhz: tuple[float, ...] = ()  # of the fastest core, at each look between batches; empty: not readable
     traces: tuple[Trace, ...] = ()  # of a long run

@@ -109,8 +109,8 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "failure": {"seen": "phase kind message remedy"},
         "repeats[]": {
             "computed": "converged",
-            "seen": "compile_cache duration_ns harness_ns loop_overhead_ns token_overhead_ns cpu_busy_share "
-            "frequency_mhz power_sources throttle_events",
+            "seen": "compile_cache duration_ns harness_ns loop_overhead_ns token_overhead_ns context_reused "
+            "cpu_busy_share frequency_mhz power_sources throttle_events",
         },
         "repeats[].traces[]": {"seen": "name quantity at_ns values"},
         "repeats[].phases_ns": {"seen": "process_start runtime_import read compile first_inference"},

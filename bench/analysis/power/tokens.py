@@ -1,7 +1,7 @@
 """Power proxies per token: the cost of a prompt token and of a generated token.
 
-A query of one token costs its prompt's tokens, those filled in at depth among them; a query of n costs n - 1 generated
-tokens more. So the first comes from a pass that generates one token a query, the second from the difference.
+A query of one token costs its prompt's tokens, and those of its context where that is computed before each query; a
+query of n costs n - 1 generated tokens more. So the first comes from a pass that generates one token a query, the second from the difference.
 """
 
 from collections.abc import Callable, Sequence
@@ -73,9 +73,11 @@ def token_energy(run: Processes) -> TokenEnergy | None:
 
 def _taken_in(run: Processes) -> int:
     lengths = {int(n) for process in run.each for n in np.unique(process.prompt_tokens)}
-    if run.scenario is None or len(lengths) > 1:
+    reused = {process.repeat.context_reused for process in run.each}
+    if run.scenario is None or len(lengths) > 1 or len(reused) > 1:
         return 0
-    return (lengths.pop() if lengths else run.scenario.prompt_tokens or 0) + (run.scenario.depth_tokens or 0)
+    context = 0 if reused == {True} else run.scenario.depth_tokens or 0
+    return (lengths.pop() if lengths else run.scenario.prompt_tokens or 0) + context
 
 
 def _generated(run: Processes) -> int:

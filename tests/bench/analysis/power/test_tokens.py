@@ -20,13 +20,19 @@ def energy(cpu: float, joules: float | None = None, queries: int = 2) -> RepeatE
 
 
 def processes(
-    *pairs: tuple[RepeatEnergy, RepeatEnergy | None], scenario: Scenario = CHAT, lengths: Sequence[int] = ()
+    *pairs: tuple[RepeatEnergy, RepeatEnergy | None],
+    scenario: Scenario = CHAT,
+    lengths: Sequence[int] = (),
+    reused: Sequence[bool | None] = (None, None, None),
 ) -> Processes:
-    """Of each pair a process of two generations of five tokens."""
+    """Of each pair a process of two generations of five tokens. ``reused``: whether it computed its context once."""
     tokens = np.tile(np.arange(1, 6), (2, 1)) * 1_000_000
     roles = {"token_ns": "t", "latency_ns": "l", **({"prompt_tokens": "p"} if lengths else {})}
     arrays = {"t": tokens, "l": tokens[:, -1], "p": np.array(lengths, np.int64)}
-    repeats = [Repeat(Phases(), energy=w, prefill_energy=p, samples=SampleArrays(2, roles)) for w, p in pairs]
+    repeats = [
+        Repeat(Phases(), energy=w, prefill_energy=p, samples=SampleArrays(2, roles), context_reused=one)
+        for (w, p), one in zip(pairs, reused, strict=False)
+    ]
     return processes_of(repeats, arrays, scenario)
 
 
@@ -52,6 +58,23 @@ def test_depth_is_taken_in_too() -> None:
     found = token_energy(processes((energy(6.0), energy(2.0)), scenario=deep))
     assert found is not None
     assert (0.025, 0.5) == pytest.approx((found.cpu_seconds_per_prompt_token, found.cpu_seconds_per_generated_token))
+
+
+@pytest.mark.parametrize(("reused", "tokens"), [(None, 40), (False, 40), (True, 10)])
+def test_a_context_that_was_computed_before_the_pass_is_not_in_its_cost(reused: bool | None, tokens: int) -> None:
+    """A second a query of one token: over the 30 tokens of its context, too, where it computed them."""
+    deep = Scenario("single-stream", 10, 5, depth_tokens=30)
+    found = token_energy(processes((energy(6.0), energy(2.0)), scenario=deep, reused=(reused,)))
+    assert found is not None
+    assert (1 / tokens, 0.5) == pytest.approx(
+        (found.cpu_seconds_per_prompt_token, found.cpu_seconds_per_generated_token)
+    )
+
+
+def test_processes_of_both_kinds_have_no_cost_in_common() -> None:
+    deep = Scenario("single-stream", 10, 5, depth_tokens=30)
+    pair = energy(6.0), energy(2.0)
+    assert None is token_energy(processes(pair, pair, scenario=deep, reused=(True, False)))
 
 
 def test_without_a_sensor_there_is_no_energy() -> None:

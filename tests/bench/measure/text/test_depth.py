@@ -118,6 +118,7 @@ def test_a_context_is_computed_once_or_for_each_query(able: bool, depth: int, fi
     session = Steps({}, sizes=[], able=able)
     steady = played(session, tmp_path, depth)
     assert fills == session.fills
+    assert steady.context_reused == (able if depth else None)
     assert steady.prefill_energy is not None
     assert steady.prefill_energy.queries == LEAST_PASS_QUERIES
     assert session.sizes.count(depth) == (fills if depth else 0)
@@ -128,6 +129,7 @@ def test_an_engine_that_keeps_prefixes_finds_one_context_for_all_queries(tmp_pat
     session = Stream({}, contexts=[])
     steady = played(session, tmp_path)
     assert (1, FIRST + WARM + MEASURED + LEAST_PASS_QUERIES) == (len({*session.contexts}), len(session.contexts))
+    assert steady.context_reused
     assert [0, 0] == steady.arrays["shared_tokens"].tolist()
 
 
@@ -201,11 +203,11 @@ def test_prompts_that_look_for_a_cache_have_a_limit(asked: int, most: int, lengt
 
 
 def test_filling_tells_how_far_it_has_come() -> None:
-    """After each part of a long context."""
+    """After each part of a long context but the last, which the timed query follows."""
     told: list[tuple[int, int]] = []
     progress.listen(lambda part, whole: told.append((part, whole)))
     try:
         OpenedText(Steps({}, sizes=[])).fill(np.arange(1100))
     finally:
         progress.listen(lambda part, whole: None)
-    assert [(512, 1100), (1024, 1100), (1100, 1100)] == told
+    assert [(512, 1100), (1024, 1100)] == told

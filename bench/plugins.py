@@ -41,6 +41,8 @@ Kind = Literal[
 ]
 DISTRIBUTION = "ondevice-bench"
 KINDS: tuple[Kind, ...] = get_args(Kind)
+WRITERS: tuple[Kind, ...] = ("reports", "dossiers", "reviews", "gates", "histories", "preflights", "tunings", "racks")
+"""Of these a format is chosen."""
 
 
 class PluginRef(Struct, frozen=True):
@@ -76,7 +78,7 @@ class Catalog(Struct, frozen=True):
         for ref in self.refs:
             if ref.kind == kind and ref.name == name:
                 return ref
-        raise UnknownName(kind.rstrip("s"), name, self.names(kind))
+        raise UnknownName("--format" if kind in WRITERS else kind.rstrip("s"), name, self.names(kind))
 
     def with_targets_in(self, python: str) -> "Catalog":
         """The same plugins, the targets used in another interpreter's environment, with the runtimes that it has."""

@@ -31,7 +31,7 @@ from bench.gate.figures import (
 )
 from bench.gate.finding import Confirmation, Drift, Gate, MetricFinding, SeriesFinding, Word
 from bench.gate.machine import Moved, machines_moved
-from bench.gate.night import expected, first_night, without_figures
+from bench.gate.night import expected, first_night, silent, without_figures
 from bench.gate.outcome import summed_up
 from bench.gate.replay import replayed, stated
 from bench.gate.table import BaseOf, Known, Table, gathered
@@ -247,6 +247,8 @@ def _findings(
         if series not in numbers:
             said = first_night(series, point, night.table.earlier, base_name, compared)
             found.append(_first(series, point, *said))
+    for series, last, (word, why) in silent(night.table.without_base, [one.series for one in known], tonight):
+        found.append(SeriesFinding(series=series, word=word, leading=last.leading, reasons=(why,)))
     return tuple(sorted(found, key=lambda one: (ORDER.index(one.word), one.series)))
 
 

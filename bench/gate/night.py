@@ -46,6 +46,22 @@ def _recent(then: str, now: str) -> bool:
         return True
 
 
+def silent(
+    without_base: Iterable[tuple[Series, Point]], told: Collection[Series], tonight: Mapping[Series, Point]
+) -> list[tuple[Series, Point, Said]]:
+    """Of devices of a rack that measured nothing tonight, and no night of which ever counted: their series. ``told``:
+    the series that are expected anyway."""
+    if not any(series.device for series in tonight):
+        return []
+    now = max(point.created_utc for point in tonight.values())
+    here = {series.device for series in (*told, *tonight)}
+    return [
+        (series, last, ("dead", sentence("gate.why.dead_device", device=series.device, night=last.night)))
+        for series, last in without_base
+        if series.device and series.device not in here and _recent(last.created_utc, now)
+    ]
+
+
 def without_figures(known: Iterable[Known]) -> dict[Series, Said]:
     """Of the series that cannot be compared tonight: the word, and why."""
     known = list(known)

@@ -42,7 +42,8 @@ class Table(Struct, frozen=True, kw_only=True):
     by these processes; NaN where nothing counts. ``processes`` [rows, nights]. ``base`` [rows]: column of the base, -1
     where it is older than what was read; then ``base_level`` and ``base_error`` alone know it. ``record_ids``: of each
     known series, by column. ``changed``: of each known series, the columns of nights with other versions than the night
-    before. ``earlier``: all series that have a night before tonight, with a base or without."""
+    before. ``earlier``: all series that have a night before tonight, with a base or without;
+    ``without_base``: the latter, each with its newest night."""
 
     known: tuple[Known, ...]
     rows: tuple[Row, ...]
@@ -56,6 +57,7 @@ class Table(Struct, frozen=True, kw_only=True):
     record_ids: tuple[dict[int, str], ...]
     changed: tuple[frozenset[int], ...]
     earlier: tuple[Series, ...] = ()
+    without_base: tuple[tuple[Series, Point], ...] = ()
 
 
 BaseOf = Callable[[Series, Sequence[Point]], Point | None]
@@ -81,6 +83,7 @@ class _Reading:
         self.bases: list[tuple[int, Level]] = []
         self.ids: list[dict[int, str]] = []
         self.earlier: list[Series] = []
+        self.without_base: list[tuple[Series, Point]] = []
         self.changed: list[list[int]] = []
         self.new_ids = {point.record_id for point in tonight.values()}
 
@@ -90,6 +93,8 @@ class _Reading:
         if before:
             self.earlier.append(series)
         if base is None:
+            if before:
+                self.without_base.append((series, max(before, key=lambda point: point.created_utc)))
             return
         since = [p for p in before if p.counts and p.created_utc >= base.created_utc]
         nights = {point.night: point for point in (*since, *(p for p in since if p.record_id == base.record_id))}
@@ -139,6 +144,7 @@ class _Reading:
             record_ids=tuple({int(rank[column]): one for column, one in ids.items()} for ids in self.ids),
             changed=tuple(frozenset(int(rank[column]) for column in columns) for columns in self.changed),
             earlier=tuple(self.earlier),
+            without_base=tuple(self.without_base),
         )
 
 

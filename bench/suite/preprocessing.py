@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.errors import InputError, UnknownName
 from bench.words import sentence
@@ -74,7 +75,10 @@ class ImagePreprocessing(Struct, frozen=True):
 
     def _values(self) -> tuple[object, ...]:
         mean, scale = (one * 3 if len(one) == 1 else one for one in (self.mean, self.scale))
-        return self.order, mean, scale, self.crop, self.letterbox
+        box = self.letterbox
+        if box is not None and len(box.pad) == 1:
+            box = replace(box, pad=box.pad * 3)
+        return self.order, mean, scale, self.crop, box
 
     def placed(self, image: tuple[int, int], network: tuple[int, int]) -> Placed:
         """Where a picture of that width and height lies in an input of that width and height, without a crop."""

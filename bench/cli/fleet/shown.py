@@ -195,7 +195,8 @@ def step_seconds(one: "Asked") -> float:
 
 def oldest_seconds(one: "Asked") -> float:
     """How long the result has waited that has waited for longest."""
-    return _since(one, one.state.finished_since_utc_ns) if one.state.finished else 0.0
+    since_utc_ns = one.state.finished_since_utc_ns  # 0: none waits, or the last was fetched just now
+    return _since(one, since_utc_ns) if since_utc_ns else 0.0
 
 
 def _since(one: "Asked", utc_ns: int) -> float:

@@ -36,7 +36,7 @@ class Telling(FleetWatcher):
 
     def failed(self, order: "FleetOrder", line: "Line", final: bool) -> None:
         code = "cli.fleet.refused" if line.kind == "refused" else "cli.fleet.lost"
-        self.line(say(code, what=named(order), device=clean(line.device), reason=clean(str(line.reason))))
+        self.line(say(code, what=named(order), device=clean(line.device) or "–", reason=clean(str(line.reason))))
 
     def twice(self, order: str, device: str) -> None:
         self.line(say("cli.fleet.twice", order=clean(order), device=clean(device)))
@@ -84,6 +84,9 @@ class Lines(Telling):
         self._does(device, named(order))
         self.line(say("cli.fleet.began", what=named(order), device=clean(device)))
 
+    def goes_on(self, order: "FleetOrder", device: str) -> None:
+        self._does(device, named(order))
+
     def step(self, order: "FleetOrder", device: str, text: Sentence | str) -> None:
         self._does(device, f"{named(order)}: {clean(str(text))}")
 
@@ -128,8 +131,10 @@ class Lines(Telling):
         for device, (what, since) in longest[:MOST_LINES]:
             for_how_long = clock_text(now - since)
             self.line(say("cli.fleet.state.running", what=f"{clean(device)}: {what}", time=for_how_long))
-        if not longest or longest[MOST_LINES:]:
-            self.line(say("cli.fleet.others", count=len(longest[MOST_LINES:])))
+        if not longest:
+            self.line(say("cli.fleet.nothing_at_work"))
+        elif rest := longest[MOST_LINES:]:
+            self.line(say("cli.fleet.others", count=len(rest)))
 
     def _does(self, device: str, what: str) -> bool:
         """From now on, unless it does that already. Returns whether that is new."""

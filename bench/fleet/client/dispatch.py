@@ -270,6 +270,8 @@ class Dispatch:
     async def _carry_out(self, device: str, order: FleetOrder) -> None:
         self._ledger.add(Line(kind="sent", order=order.id, device=device))
         self._watcher.sent(order, device)
+        if order.id in self._begun:
+            self._watcher.goes_on(order, device)
         try:
             answer = await self._answer(device, order)
         except Declined as declined:

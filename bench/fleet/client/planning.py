@@ -293,7 +293,7 @@ def _targets_there(suite: Suite, facts: DeviceFacts) -> tuple[list[TargetAsk], l
             asks.append(ask)
         except UnknownName as error:
             told = sentence("fleet.client.no_target", target=ask.id)
-            remedy = sentence("fleet.client.no_target.remedy", targets=facts.usable) if facts.usable else error.advice
+            remedy = sentence("fleet.client.no_target.remedy") if facts.usable else error.advice
             gaps.append(LeftOut(target=ask.id, code="no_target", reason=told, remedy=remedy))
     return asks, gaps
 

@@ -19,6 +19,9 @@ class FleetWatcher:
     def began(self, order: FleetOrder, device: str) -> None:
         """The device has begun to measure it."""
 
+    def goes_on(self, order: FleetOrder, device: str) -> None:
+        """The device had begun it before this end lost it, or before this command was repeated."""
+
     def waits(self, order: FleetOrder, device: str, text: Sentence | str) -> None:
         """Why the device does not begin it yet. May be told more than once."""
 

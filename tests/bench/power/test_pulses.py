@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +143,9 @@ def test_a_real_marker_loads_a_core_in_its_pulses(monkeypatch: pytest.MonkeyPatc
         while not done.is_set():
             for child in me.children():
                 if child.pid not in before:
-                    times = child.cpu_times()
-                    seen.append((time.time_ns(), times.user + times.system))
+                    with suppress(psutil.NoSuchProcess):  # it ended between the two looks
+                        times = child.cpu_times()
+                        seen.append((time.time_ns(), times.user + times.system))
             time.sleep(0.02)
 
     watcher = threading.Thread(target=watch)

@@ -1,7 +1,8 @@
 """Power proxies per token: the cost of a prompt token and of a generated token.
 
 A query of one token costs its prompt's tokens, and those of its context where that is computed before each query; a
-query of n costs n - 1 generated tokens more. So the first comes from a pass that generates one token a query, the second from the difference.
+query of n costs n - 1 generated tokens more. So the first comes from a pass that generates one token a query, the
+second from the difference.
 """
 
 from collections.abc import Callable, Sequence

@@ -45,6 +45,24 @@ def test_a_device_that_measured_nothing_is_dead_and_no_regression() -> None:
     }
 
 
+def test_a_device_of_which_no_night_ever_counted_is_dead_too() -> None:
+    """All its nights were invalid, so that there is no base; it measured until yesterday, and tonight it is gone. After
+    14 days it is no longer expected."""
+    histories = [(one, [fake_point(one, n, {"latency_p50_ns": 1e6}) for n in range(12)]) for one in [*ONE, *TWO]]
+
+    def base(series: Series, points: Any) -> Any:
+        return points[0] if points and series.device == "board-1" else None
+
+    def judged_at(night: int) -> Gate:
+        now = {one: fake_point(one, night, {"latency_p50_ns": 1e6}) for one in ONE}
+        return judge(histories, now, base, created_utc="").gate
+
+    found = judged_at(12)
+    assert {"board-1": {"same"}, "board-2": {"dead"}} == words(found)
+    assert (found.status, found.left_open) == (3, {"dead": 3})
+    assert "board-2" not in words(judged_at(40))
+
+
 def test_a_device_of_one_series_is_dead_too() -> None:
     found = gate([*ONE, *board("board-2", ["a"])], dict.fromkeys(ONE, 1.0))
     assert {"board-1": {"same"}, "board-2": {"dead"}} == words(found)

@@ -354,4 +354,7 @@ def test_pictures_that_are_prepared_otherwise_than_the_heads_are_told(
     does, _ = made.stages().preprocess
     assert told == ("The head was published with mean=127,scale=128" in str(does))
     assert str(parse_preprocessing(preprocessing)) in str(does)
+    one, three = (parse_preprocessing(f"letterbox={pad}") for pad in ("114", "114:114:114"))
+    assert one.prepares_as(three)
+    assert not one.prepares_as(parse_preprocessing("letterbox=0"))
     assert "boxes of the head ultraface" in str(made.stages().postprocess[0])

@@ -59,6 +59,24 @@ def test_a_log_that_was_silent_says_what_goes_on_and_for_how_long() -> None:
     ] == stream.getvalue().splitlines()[-6:]
 
 
+def test_a_run_that_goes_on_is_not_told_as_not_begun() -> None:
+    """After the command was repeated the order is sent again, and the device measures it already."""
+    now_s, stream = 0.0, io.StringIO()
+    lines, one = Lines(stream, lambda: now_s), order(1, ("a",))
+    lines.planned(plan(one), 0)
+    lines.sent(one, "a")
+    lines.goes_on(one, "a")
+    now_s = 60.0
+    lines.still()
+    lines.fetched(one, "a", Path("r"))
+    lines.still()
+    assert [
+        "[0/1] a: m null:cpu s, for 1:00",
+        "[1/1] a: m null:cpu s: fetched",
+        "[1/1] no device is at work",
+    ] == stream.getvalue().splitlines()[1:]
+
+
 def test_a_log_hears_of_a_silence_by_itself_and_a_reader_may_leave() -> None:
     class Left(io.StringIO):
         lines = 0

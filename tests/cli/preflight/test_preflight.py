@@ -147,7 +147,7 @@ def _surveyed() -> Any:
         (["--need", "speed=1"], "unknown need: speed"),
         (["--frames-per-s", "0"], "--frames-per-s"),
         (["--jobs", "0"], "--jobs"),
-        (["--format", "pdf"], "unknown preflight: pdf"),
+        (["--format", "pdf"], "unknown --format: pdf"),
         (["-O", "chip=dear"], "the chip is chosen by -O chip"),
     ],
 )

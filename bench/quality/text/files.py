@@ -73,6 +73,9 @@ def _ids_of(file: Path, prompts: list[tuple[int, Prompt]], decoder: DecoderSpec,
     """The ids of each. Errors name the line of a ``.jsonl``; those of the tokenizer itself are of the model."""
     lines = file.suffix.lower() == ".jsonl"
     for number, prompt in prompts:
+        if prompt.messages:
+            why = sentence("input.prompts_line", file_name=file.name, number=number, error=sentence("quality.messages"))
+            raise InputError(why, sentence("quality.put_texts"))
         found = tokenizer()[0] if prompt.prompt else None
         try:
             check_ids((prompt,), decoder)

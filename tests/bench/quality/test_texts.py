@@ -170,11 +170,13 @@ def test_texts_that_cannot_be_used_are_left_out(run: Run, realdata: Path, texts:
     (texts / "a.txt").write_text("Once upon a time")
     (texts / "b.jsonl").write_text('{"ids": [1, 9999]}')
     (texts / "c.jsonl").write_text('{"ids": [1]}')
+    (texts / "d.jsonl").write_text('{"messages": [{"role": "user", "content": "Hello"}]}')
     (found,) = told(run, realdata, texts, TargetAsk("ort:cpu"))
     quality = found.record.quality
     assert quality is not None
     reasons = {one.file: str(one.reason) for one in quality.dataset.left_out}
-    assert {"a.txt", "b.jsonl", "c.jsonl"} == set(reasons)
+    assert {"a.txt", "b.jsonl", "c.jsonl", "d.jsonl"} == set(reasons)
+    assert "d.jsonl: line 1: texts of a dataset are not put into a chat template" in reasons["d.jsonl"]
     assert ("tokenizer" in reasons["a.txt"], "9999" in reasons["b.jsonl"]) == (True, True)
     assert 12 == quality.dataset.samples
 

@@ -107,7 +107,9 @@ def _reference(so_far: Evidence, judged: Judged, artifact: Artifact, jobs: Runne
         return "none", no_reference(artifact)
     job = JudgeJob(
         found.plugin,
-        request=judged_request(found.request(known(so_far.opening).request, artifact), made_for, limits),
+        request=judged_request(
+            found.request(known(so_far.opening).request, artifact), made_for, limits, prepared.question_tokens
+        ),
         dataset=dataset,
         model=run.model.plugin,
         made_for=made_for,

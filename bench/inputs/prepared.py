@@ -44,7 +44,8 @@ class Prepared(Struct, frozen=True, kw_only=True):
     """A model and its inputs, ready to be opened and fed.
 
     ``feeds[0]`` is what is timed. ``checks``: what outputs are compared on, from ``check_source``.
-    ``dataset_samples``: how many seem to be there. ``prompt_tokens``: of the longest of the user's prompts, at most.
+    ``dataset_samples``: how many seem to be there. ``question_tokens``: of the longest question among them with a
+    choice, where it is long. ``prompt_tokens``: of the longest of the user's prompts, at most.
     ``tokenizer``: the ``tokenizer.json`` beside the model. ``counted``: the prompts' lengths by it.
     ``no_texts``: why the dataset holds no text that this tokenizer makes tokens of; an engine's own may.
     ``pipeline_files``: those that can go through the pipeline, ``not_taken`` the others.
@@ -56,6 +57,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     checks: tuple[Path, ...] = ()
     check_source: str = ""
     dataset_samples: int = 0
+    question_tokens: int = 0
     prompts: Path | None = None
     prompt_tokens: int | None = None
     tokenizer: Path | None = None

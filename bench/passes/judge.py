@@ -79,7 +79,7 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     limits = limits_for(run.target.device.emulated)
     job = JudgeJob(
         run.target.plugin,
-        request=judged_request(known(so_far.opening).for_process(), artifact, limits),
+        request=judged_request(known(so_far.opening).for_process(), artifact, limits, prepared.question_tokens),
         dataset=dataset,
         model=run.model.plugin,
         made_for=artifact,
@@ -91,10 +91,12 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     return replace(so_far, judged=jobs.run(job, SAMPLE_SECONDS * prepared.dataset_samples))
 
 
-def judged_request(request: OpenRequest, artifact: Artifact, limits: TextLimits) -> OpenRequest:
-    """``request`` with room for a window of text, and for what is generated after a prompt of the request's length."""
+def judged_request(request: OpenRequest, artifact: Artifact, limits: TextLimits, question_tokens: int) -> OpenRequest:
+    """``request`` with room for a window of text, for the longest question, and for what is generated after a prompt of
+    the request's length. ``artifact``: what the samples are made for."""
     if artifact.decoder is None:
         return request
-    window = min(limits.window, artifact.decoder.context_length)
-    room = min(max(window, request.decode_context + limits.generated), artifact.decoder.context_length)
+    context = artifact.decoder.context_length
+    window = min(limits.window, context)
+    room = min(max(window, question_tokens, request.decode_context + limits.generated), context)
     return replace(request, prompt_tokens=window // 2, decode_context=room, stop_tokens=())

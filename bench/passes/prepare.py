@@ -23,11 +23,10 @@ from bench.pipelines.opening import tried
 from bench.pipelines.writing import tried_lines
 from bench.plugins import PluginRef, load
 from bench.quality.judging import first_samples
-from bench.quality.text.files import refuse_unusable, samples_at_most
+from bench.quality.text.files import Foreseen, foreseen_texts, samples_at_most
 from bench.quality.text.limits import TextLimits
 from bench.quality.text.sampling import sampling_of
 from bench.record.inputs import FedInput, InputFacts, TemplateUsed
-from bench.record.record import Failure
 from bench.record.text import TokenizerUsed
 from bench.scenarios.batches import batch_size, side_of
 from bench.scenarios.kinds import kind_of
@@ -147,48 +146,46 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, fo
             sentence("run.leave_input_out"),
         )
     tokenizer, source = tokenizer_beside(artifact.path), artifact.source
-    texts, no_texts = 0, None
+    texts, foreseen = 0, Foreseen()
     if job.dataset is not None:
         sampling_of(job.dataset)
         texts = samples_at_most(job.dataset.folder, TextLimits())
-        no_texts = _no_texts(job.dataset.folder, decoder, tokenizer, source)
+        foreseen = _texts(job.dataset.folder, decoder, tokenizer, source)
     lines = None if job.pipeline is None else tried_lines(job.pipeline, artifact)
     prompts, template = _prompts(asked, artifact) if lines is None else (lines.prompts, lines.template)
+    unfed = Prepared(
+        artifact=artifact,
+        dataset_samples=texts,
+        question_tokens=foreseen.question_tokens,
+        tokenizer=tokenizer,
+        no_texts=foreseen.failure,
+    )
     if not prompts:
-        return Prepared(artifact=artifact, dataset_samples=texts, tokenizer=tokenizer, no_texts=no_texts)
+        return unfed
     check_ids(prompts, decoder)
     path, known = folder / "prompts.json", counted(prompts, decoder, tokenizer, source)
     save_prompts(path, prompts)
-    return Prepared(
-        artifact=artifact,
+    return replace(
+        unfed,
         inputs=replace(prompt_facts(prompts), template=template),
-        dataset_samples=texts,
         prompts=path,
         prompt_tokens=longest(prompts, known),
-        tokenizer=tokenizer,
         counted=known,
-        no_texts=no_texts,
         pipeline_files=() if lines is None else lines.files,
         not_taken=() if lines is None else lines.not_taken,
     )
 
 
-def _no_texts(folder: Path, decoder: DecoderSpec, file: Path | None, source: Source | None) -> Failure | None:
-    """Why the tokenizer in ``file`` makes no tokens of any text in ``folder``. Raises ``InputError`` where none can."""
-    needed = False
+def _texts(folder: Path, decoder: DecoderSpec, file: Path | None, source: Source | None) -> Foreseen:
+    """What the tokenizer in ``file`` makes of the texts in ``folder``."""
 
     def tokenizer() -> tuple[Tokenizer | None, TokenizerUsed | None]:
-        nonlocal needed
-        needed = True
-        return tokenizer_of(None, file, source)
+        try:
+            return tokenizer_of(None, file, source)
+        except InputError as error:
+            raise RunFailure("bad_input", error.sentence, error.advice, "prepare") from None
 
-    try:
-        refuse_unusable(folder, decoder, cache(tokenizer))
-    except InputError as error:
-        if not needed:
-            raise
-        return Failure("prepare", "bad_input", error.sentence, error.advice)
-    return None
+    return foreseen_texts(folder, decoder, cache(tokenizer))
 
 
 def _prompts(asked: InputsAsked, artifact: Artifact) -> tuple[tuple[Prompt, ...], TemplateUsed | None]:

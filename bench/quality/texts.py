@@ -97,7 +97,7 @@ def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found, no_logits: bool
     limits = asked.limits
     for file in text_files(asked.dataset.folder):
         try:
-            found = samples_of(file, decoder, tokenizer, limits.window, asked.request.decode_context)
+            found = samples_of(file, decoder, tokenizer, limits.window)
         except (InputError, RunFailure) as error:
             left.append((file, error))
             continue

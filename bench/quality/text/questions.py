@@ -15,6 +15,7 @@ from msgspec import Struct
 from bench.contracts import DecoderSpec, Tokenizer
 from bench.errors import InputError, RunFailure, problem_of
 from bench.inputs.prompts import Prompt, check_ids, encoded
+from bench.inputs.tokenizer_file import ADDED_TOKENS
 from bench.quality.text.samples import Item
 from bench.reading import NOT_DECODED, lines_of, read_text
 from bench.record.text import TokenizerUsed
@@ -90,20 +91,68 @@ def _numbered(file: Path) -> Iterator[tuple[int, Question]]:
         yield number, question
 
 
-def items_of(file: Path, decoder: DecoderSpec, tokenizer: Found, room: int) -> Iterator[Item]:
-    """The questions of ``file`` as token ids. Raises ``InputError`` naming the line for one that is no tokens of this
-    model, or more than ``room``, and for text without a tokenizer."""
+def items_of(file: Path, decoder: DecoderSpec, tokenizer: Found) -> Iterator[Item]:
+    """The questions of ``file`` as token ids. Errors name the line: ``InputError`` for one that is no tokens of this
+    model, or more than its context, ``RunFailure`` for text that this tokenizer makes no tokens of."""
     for number, question in _numbered(file):
-        try:
-            item = _item(question, decoder, tokenizer)
-        except (InputError, RunFailure) as error:
-            told = sentence("quality.question.line", file=file.name, number=number, why=problem_of(error))
-            raise InputError(told, error.advice) from None
-        longest = max(len(ids) for ids in item.choices)
-        if longest > room:
-            why = sentence("quality.question.too_long", tokens=longest, context=room)
-            raise InputError(sentence("quality.question.line", file=file.name, number=number, why=why))
-        yield item
+        yield _fitting(file, number, question, decoder, tokenizer)
+
+
+def longest_question(file: Path, decoder: DecoderSpec, tokenizer: Found, enough: int) -> int:
+    """Tokens of the longest question of ``file`` with a choice, where that is more than ``enough``. Raises as
+    ``items_of`` does, but makes tokens only of the first text, and of those that may be longer than all before."""
+    longest, tried = 0, False
+    for number, question in _numbered(file):
+        text = question.ids is None
+        if text and tried and _most_tokens(question) <= max(longest, enough):
+            continue
+        tried = tried or text
+        item = _fitting(file, number, question, decoder, tokenizer)
+        longest = max(longest, *map(len, item.choices))
+    return longest
+
+
+def most_tokens_in(file: Path) -> int:
+    """As many tokens as a question of ``file`` can have with a choice, whatever the tokenizer; 0 where a line is no
+    question."""
+    try:
+        return max(map(_most_tokens, read_questions(file)), default=0)
+    except InputError:
+        return 0
+
+
+def _most_tokens(question: Question) -> int:
+    choice = max(len(one.strip().encode()) if isinstance(one, str) else len(one) for one in question.choices)
+    if question.ids is not None:
+        return len(question.ids) + choice
+    return len(_head(question).encode()) + 1 + choice + ADDED_TOKENS
+
+
+def _fitting(file: Path, number: int, question: Question, decoder: DecoderSpec, tokenizer: Found) -> Item:
+    try:
+        item = _item(question, decoder, tokenizer)
+    except (InputError, RunFailure) as error:
+        told = sentence("quality.question.line", file=file.name, number=number, why=problem_of(error))
+        raise with_words(error, told) from None
+    longest, context = max(len(ids) for ids in item.choices), decoder.context_length
+    if longest > context:
+        code = "quality.question.too_long" if decoder.past_length is None else "quality.question.longer_than_graph"
+        why = sentence(code, tokens=longest, context=context)
+        told = sentence("quality.question.line", file=file.name, number=number, why=why)
+        raise InputError(told, sentence("quality.question.shorten"))
+    return item
+
+
+def with_words(error: InputError | RunFailure, told: Sentence) -> InputError | RunFailure:
+    """The same error, which says ``told``."""
+    if isinstance(error, RunFailure):
+        return RunFailure(error.kind, told, error.advice, error.phase)
+    return InputError(told, error.advice)
+
+
+def _head(question: Question) -> str:
+    """The text before the choice and its space."""
+    return (question.prompt if question.prompt is not None else f"Question: {question.question}\nAnswer:").rstrip()
 
 
 def _item(question: Question, decoder: DecoderSpec, tokenizer: Found) -> Item:
@@ -115,8 +164,7 @@ def _item(question: Question, decoder: DecoderSpec, tokenizer: Found) -> Item:
         begins = [max(1, len(question.ids))] * len(given)
         sizes = tuple(len(choice) for choice in question.choices)
         return Item(tuple(encoded(prompts, decoder, None)), tuple(begins), sizes, question.answer)
-    head = question.prompt if question.prompt is not None else f"Question: {question.question}\nAnswer:"
-    head = head.rstrip()
+    head = _head(question)
     choices = [str(choice).strip() for choice in question.choices]
     texts = [Prompt(prompt=text) for text in (head, *(f"{head} {choice}" for choice in choices))]
     alone, *whole = encoded(texts, decoder, tokenizer()[0])

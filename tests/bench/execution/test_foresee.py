@@ -16,6 +16,7 @@ from bench.plugins import Catalog, discover
 from bench.record.record import Failure
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
+LONG_QUESTION = '{"prompt": "' + "ab" * 130 + '", "choices": ["a", "b"], "answer": 0}'
 PLUGIN = """
 from bench.testing import NullTarget
 
@@ -59,6 +60,7 @@ def cases(tmp_path: Path) -> dict[str, ModelAsk]:
         "far": {"a.jsonl": '{"ids": [1, 2]}\n{"ids": [1, 99999]}\n'},
         "asked": {"a.jsonl": '{"prompt": "ab", "choices": ["a"], "answer": 0}\n'},
         "good": {"a.txt": "", "b.txt": "abab"},
+        "wide": {"a.jsonl": '{"prompt": "ab", "choices": ["a", "b"], "answer": 0}\n' * 2 + LONG_QUESTION},
     }
     for folder_name, files in datasets.items():
         (tmp_path / folder_name).mkdir()
@@ -82,6 +84,7 @@ def cases(tmp_path: Path) -> dict[str, ModelAsk]:
         "no text can be used; a.jsonl: line 3: Expected `str": judged["bad"],
         "no text can be used; a.jsonl: line 2: token id 99999 is outside": judged["far"],
         "no text can be used; a.jsonl: line 1: it needs two choices": judged["asked"],
+        "no text can be used; a.jsonl: line 3: it is 131 tokens long with its choice": judged["wide"],
         "no text can be used; a.txt: the prompt is text": ModelAsk(
             folder, prompt_ids=(1,), dataset=str(tmp_path / "one")
         ),

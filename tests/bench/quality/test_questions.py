@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from bench.contracts import DecoderSpec
-from bench.errors import InputError
-from bench.quality.text.questions import holds_questions, items_of, read_questions
+from bench.contracts import Artifact, DecoderSpec, GraphFacts, OpenRequest
+from bench.errors import InputError, RunFailure
+from bench.passes.judge import judged_request
+from bench.quality.text.files import foreseen_texts
+from bench.quality.text.limits import EMULATED, TextLimits
+from bench.quality.text.questions import holds_questions, items_of, longest_question, read_questions
 from bench.suite.built_in_datasets import FOLDER, dataset_folder
 
 DECODER = DecoderSpec(1, 1, 4, 256, 64)
@@ -38,7 +42,7 @@ def written(path: Path, *questions: object) -> Path:
 def test_a_question_is_put_with_each_of_its_choices(tmp_path: Path) -> None:
     """ "Question: …", "Answer:" and the choice behind a space; scored from where the choice begins."""
     file = written(tmp_path / "q.jsonl", {"question": "Up?", "choices": ["yes", "no way"], "answer": 1, "id": "q1"})
-    (item,) = items_of(file, DECODER, bytes_of, 64)  # type: ignore[arg-type]
+    (item,) = items_of(file, DECODER, bytes_of)  # type: ignore[arg-type]
     head = b"Question: Up?\nAnswer:"
     assert [head + b" yes", head + b" no way"] == [bytes(ids[1:].tolist()) for ids in item.choices]
     assert ((1 + len(head),) * 2, (3, 6), 1) == (item.begins, item.sizes, item.answer)
@@ -47,10 +51,10 @@ def test_a_question_is_put_with_each_of_its_choices(tmp_path: Path) -> None:
 def test_a_prompt_is_taken_as_it_is_and_ids_need_no_tokenizer(tmp_path: Path) -> None:
     """A space at the end of a prompt goes to the choice."""
     file = written(tmp_path / "p.jsonl", {"prompt": "2 + 2 = ", "choices": ["4", "5"], "answer": 0})
-    (item,) = items_of(file, DECODER, bytes_of, 64)  # type: ignore[arg-type]
+    (item,) = items_of(file, DECODER, bytes_of)  # type: ignore[arg-type]
     assert b"2 + 2 = 5" == bytes(item.choices[1][1:].tolist())
     file = written(tmp_path / "i.jsonl", {"ids": [7, 8], "choices": [[9], [10, 11]], "answer": 0})
-    (item,) = items_of(file, DECODER, none, 64)
+    (item,) = items_of(file, DECODER, none)
     assert ([7, 8, 10, 11], (2, 2), (1, 2)) == (item.choices[1].tolist(), item.begins, item.sizes)
 
 
@@ -69,7 +73,7 @@ def test_a_prompt_is_taken_as_it_is_and_ids_need_no_tokenizer(tmp_path: Path) ->
         ({"question": "?", "choices": ["a", " \t"], "answer": 0}, "none may be empty"),
         ({"ids": [7], "choices": [[9], [256]], "answer": 0}, "token id 256 is outside the vocabulary"),
         ({"question": "?", "choices": ["a", "b"], "answer": "A"}, "Expected `int`, got `str` - at `$.answer`"),
-        ({"question": "?" * 60, "choices": ["a", "b"], "answer": 0}, "and there is room for 64"),
+        ({"question": "?" * 60, "choices": ["a", "b"], "answer": 0}, "and the model's context is 64"),
         ([1], "Expected `object`"),
     ],
 )
@@ -77,15 +81,69 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, line: object, wrong
     """File, line and field."""
     file = written(tmp_path / "q.jsonl", {"question": "?", "choices": ["a", "b"], "answer": 0}, line)
     with pytest.raises(InputError, match=r"q\.jsonl: line 2: ") as caught:
-        list(items_of(file, DECODER, bytes_of, 64))  # type: ignore[arg-type]
+        list(items_of(file, DECODER, bytes_of))  # type: ignore[arg-type]
     assert wrong in caught.value.message
 
 
 def test_a_text_without_a_tokenizer_is_told_with_its_line(tmp_path: Path) -> None:
     """A question as ids before it needs none."""
     given = [{"ids": [7], "choices": [[8], [9]], "answer": 0}, {"question": "?", "choices": ["a", "b"], "answer": 0}]
-    with pytest.raises(InputError, match=r"q\.jsonl: line 2: the prompt is text, but this engine has no tokenizer"):
-        list(items_of(written(tmp_path / "q.jsonl", *given), DECODER, none, 64))
+    with pytest.raises(RunFailure, match=r"q\.jsonl: line 2: the prompt is text, but this engine has no tokenizer"):
+        list(items_of(written(tmp_path / "q.jsonl", *given), DECODER, none))
+
+
+def test_a_graph_of_fixed_length_is_named_as_the_limit(tmp_path: Path) -> None:
+    """Not the context that the model was trained for."""
+    file = written(tmp_path / "q.jsonl", {"ids": [7] * 63, "choices": [[8], [8, 9]], "answer": 0})
+    with pytest.raises(InputError, match="65 tokens long with its choice, and the graph is fixed to a cache of 64"):
+        list(items_of(file, replace(DECODER, past_length=64), none))
+
+
+def question(letters: int) -> dict[str, object]:
+    """Of that many tokens with its longest choice and the 1 in front."""
+    return {"prompt": "?" * (letters - 4), "choices": ["a", "bc"], "answer": 0}
+
+
+class Counting(Bytes):
+    """Two letters a token; counts what it is asked for."""
+
+    def __init__(self) -> None:
+        self.texts = 0
+
+    def encode(self, text: str) -> np.ndarray:
+        self.texts += 1
+        return super().encode(text)[::2]
+
+
+def test_the_longest_question_is_found_among_few_texts(tmp_path: Path) -> None:
+    """Nothing is made tokens of that cannot be longer than a window, or than the longest so far, but the first."""
+    sizes = [20, 90, 130, 200, 110, 260, 120, 90]
+    file, wide = written(tmp_path / "q.jsonl", *map(question, sizes)), replace(DECODER, context_length=1024)
+    counting = Counting()
+    found = longest_question(file, wide, lambda: (counting, None), 100)  # type: ignore[arg-type,return-value]
+    items = list(items_of(file, wide, lambda: (Counting(), None)))  # type: ignore[arg-type,return-value]
+    assert max(len(ids) for item in items for ids in item.choices) == found == 130
+    assert 3 * 5 == counting.texts  # of 20, 130, 200, 110 and 260, with two choices each
+
+
+def test_the_evaluation_has_room_for_every_question_that_fits_the_context(tmp_path: Path) -> None:
+    """Also where how long it is in tokens is not known; a folder where all are longer is refused before."""
+    wide = replace(DECODER, context_length=1024)
+    artifact = Artifact("m", "text_generation", "onnx", "", tmp_path, (), "", 0, GraphFacts((), ()), {}, wide)
+    request = OpenRequest(artifact, "cpu", prompt_tokens=4, decode_context=8)
+
+    def room(limits: TextLimits, *sizes: int, tokenizer: object = bytes_of) -> int:
+        written(tmp_path / "q.jsonl", *map(question, sizes))
+        foreseen = foreseen_texts(tmp_path, wide, tokenizer)  # type: ignore[arg-type]
+        return judged_request(request, artifact, limits, foreseen.question_tokens).decode_context
+
+    assert (512, 128) == (room(TextLimits(), 20, 90), room(EMULATED, 20, 90))
+    assert (700, 700) == (room(TextLimits(), 20, 700), room(EMULATED, 20, 700))
+    assert 701 == room(TextLimits(), 20, 700, tokenizer=none)  # one more, as a tokenizer may put another behind it
+    assert 1024 == room(TextLimits(), 1024)
+    assert 1024 == room(TextLimits(), 1050, tokenizer=none)
+    with pytest.raises(InputError, match=r"q\.jsonl: line 2: it is 1025 tokens long with its choice"):
+        room(TextLimits(), 20, 1025)
 
 
 def test_prompts_are_no_questions(tmp_path: Path) -> None:

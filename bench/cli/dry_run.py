@@ -137,8 +137,8 @@ def print_left_out(runs: "Sequence[PlannedRun]", refused: "Sequence[Failure | No
 
 
 def input_lines(runs: "Sequence[tuple[PlannedRun, Foreseen | None]]") -> list[str]:
-    """Which prompts are given, and which inputs decide how much is computed and would be made up: once for each
-    model."""
+    """Which prompts are given, which inputs decide how much is computed and would be made up, and of which texts the
+    lengths are not known yet: each once."""
     told: dict[str, None] = {}
     for run, found in runs:
         ask, model = run.model.ask, clean(run.model.id)
@@ -147,6 +147,8 @@ def input_lines(runs: "Sequence[tuple[PlannedRun, Foreseen | None]]") -> list[st
             told[say(code, model=model, file=clean(Path(ask.prompts).name))] = None
         elif ask.prompt_ids:
             told[say("cli.plan.prompt_ids", model=model, count=len(ask.prompt_ids))] = None
+        if found is not None and found.tokens_unknown:
+            told[say("cli.plan.tokens_unknown", model=model, target=clean(run.target.id))] = None
         if names := names_made_up(found):
             told[say("cli.plan.made_up_work", model=model, inputs=[clean(name) for name in names])] = None
     return list(told)

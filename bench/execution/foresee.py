@@ -28,11 +28,13 @@ from bench.suite.plan import OWN_MODELS, PlannedRun
 class Foreseen(Struct, frozen=True):
     """What is known of one run. ``failure``: why it would be refused; ``None`` where it would not be.
     ``artifact``: the user's own model as it was read, or described; ``None`` of a built-in, and where it could not be
-    read. ``inputs``: what it would be fed, where that is known."""
+    read. ``inputs``: what it would be fed, where that is known. ``tokens_unknown``: whether only the engine's own
+    tokenizer can tell how many tokens the prompts or the texts of the dataset have."""
 
     failure: Failure | None = None
     artifact: Artifact | None = None
     inputs: InputFacts | None = None
+    tokens_unknown: bool = False
 
 
 def foresee(bench: Bench, runs: Sequence[PlannedRun]) -> list[Foreseen]:
@@ -63,7 +65,7 @@ def foresee_one(bench: Bench, run: PlannedRun, memo: Memo) -> Foreseen:
         return Foreseen(Failure("prepare", "bad_input", error.sentence, error.advice), artifact)
     except OdbError as error:
         return Foreseen(Failure("plan", "plugin_error", error.sentence, error.advice), artifact)
-    return Foreseen(None, artifact, inputs)
+    return Foreseen(None, artifact, inputs, (prepared.counted.failure or prepared.no_texts) is not None)
 
 
 def _refuse_unfit(run: PlannedRun, prepared: Prepared) -> None:

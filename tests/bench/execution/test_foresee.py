@@ -9,7 +9,7 @@ from made_gguf import made_gguf
 from PIL import Image
 from published_folders import LLAMA, random_weights, write_folder
 
-from bench.execution.foresee import foresee
+from bench.execution.foresee import Foreseen, foresee
 from bench.execution.suite_run import plan_suite, run_suite
 from bench.execution.workbench import Bench
 from bench.plugins import Catalog, discover
@@ -96,10 +96,14 @@ def suite_of(target: str, *models: ModelAsk) -> Suite:
     return Suite(models=models, targets=(TargetAsk(target),), preset="quick", repeats=1, max_seconds=0.1)
 
 
-def foreseen(suite: Suite, catalog: Catalog, place: Path) -> list[Failure | None]:
+def all_foreseen(suite: Suite, catalog: Catalog, place: Path) -> list[Foreseen]:
     (place / "work").mkdir(exist_ok=True)
     bench = Bench(catalog, suite, place / "work", place / "cache", Path("/"))
-    return [found.failure for found in foresee(bench, plan_suite(bench).runs)]
+    return foresee(bench, plan_suite(bench).runs)
+
+
+def foreseen(suite: Suite, catalog: Catalog, place: Path) -> list[Failure | None]:
+    return [found.failure for found in all_foreseen(suite, catalog, place)]
 
 
 def told(failure: Failure | None) -> tuple[str, ...]:
@@ -130,10 +134,17 @@ def test_prompts_are_refused_as_the_run_refuses_them(
 def test_what_only_an_open_engine_tells_is_left_to_the_run(
     cases: dict[str, ModelAsk], catalog: Catalog, tmp_path: Path
 ) -> None:
-    """A target that does not say whether it tokenizes may do so; too long is too long on each."""
-    asks = [cases["no tokenizer.json lies beside it"], cases["prompt 2 has 100 tokens"]]
-    unknown, known = foreseen(suite_of("null:cpu", *asks), catalog, tmp_path)
-    assert (None, True) == (unknown, known is not None and "does not fit the context of 128" in known.message)
+    """A target that does not say whether it tokenizes may do so; too long is too long on each, and so is too short."""
+    names = (
+        "no tokenizer.json lies beside it",
+        "no text can be used; a.txt: the prompt is text",
+        "prompt 2 has 100 tokens",
+        "no text can be used; a.txt: holds no text of two tokens or more",
+        "",
+    )
+    found = all_foreseen(suite_of("null:cpu", *(cases[name] for name in names)), catalog, tmp_path)
+    assert [False, False, True, True, False] == [one.failure is not None for one in found]
+    assert [True, True, False, False, False] == [one.tokens_unknown for one in found]
 
 
 @pytest.fixture

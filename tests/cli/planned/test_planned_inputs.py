@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 import bench.testing.plugins
 from bench.cli.dry_run import input_lines
 from bench.cli.group import odb
+from bench.execution.foresee import Foreseen
 from bench.suite.suite import ModelAsk
 
 PLUGIN = bench.testing.plugins.__file__
@@ -83,3 +84,14 @@ def test_a_file_of_prompts_is_named_once(chat: bool, expected: str) -> None:
     ask = ModelAsk("llm.onnx", prompts="somewhere/talk.jsonl", chat=chat)
     run: Any = SimpleNamespace(model=SimpleNamespace(ask=ask, id="llm"))
     assert [expected] == input_lines([(run, None), (run, None)])
+
+
+def test_an_engine_whose_tokenizer_decides_is_named() -> None:
+    """Once, although it is measured twice; not where lengths are known."""
+    ask = ModelAsk("llm.onnx", prompts="talk.txt")
+    run: Any = SimpleNamespace(model=SimpleNamespace(ask=ask, id="llm"), target=SimpleNamespace(id="engine:cpu"))
+    unknown = Foreseen(tokens_unknown=True)
+    told = input_lines([(run, unknown), (run, unknown)])
+    assert "llm: only engine:cpu's own tokenizer can make tokens of the texts, so" in told[1]
+    assert 2 == len(told)
+    assert 1 == len(input_lines([(run, Foreseen())]))

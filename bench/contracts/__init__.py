@@ -74,6 +74,7 @@ from bench.contracts.target import (
 from bench.contracts.text import (
     BatchingSession,
     ConversingSession,
+    FixedPrefillSession,
     GivenTokens,
     LogitsSession,
     NextLogitsSession,
@@ -120,6 +121,7 @@ __all__ = [
     "Device",
     "DeviceRunner",
     "FixedInput",
+    "FixedPrefillSession",
     "ForetellingTarget",
     "Foretold",
     "Format",

@@ -83,6 +83,15 @@ class RewindingSession(Protocol):
 
 
 @runtime_checkable
+class FixedPrefillSession(Protocol):
+    """A token session whose graph computes a fixed number of a prompt's tokens at once, and others one by one."""
+
+    def prefill_tokens(self) -> int:
+        """How many, as it was opened."""
+        ...
+
+
+@runtime_checkable
 class SettlingSession(Protocol):
     """A text session whose working memory, which grows with the cache, can be told from it."""
 

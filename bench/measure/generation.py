@@ -59,11 +59,13 @@ def decoder_of(request: OpenRequest) -> DecoderSpec:
     return request.artifact.decoder
 
 
-def distinct_queries(request: OpenRequest, scenario: Scenario, seed: int, most: int) -> Iterator[Query]:
+def distinct_queries(
+    request: OpenRequest, scenario: Scenario, seed: int, most: int, prefill_tokens: int | None = None
+) -> Iterator[Query]:
     """Prompts of the scenario's length, of ``most`` tokens at most, that never come twice and that the measured queries
-    do not hold."""
+    do not hold. ``prefill_tokens``: as many as a fixed graph computes at once, which are cheaper than fewer."""
     decoder = decoder_of(request)
-    prompt = min(lengths(request, scenario).prompt, decoder.context_length // 2, most)
+    prompt = prefill_tokens or min(lengths(request, scenario).prompt, decoder.context_length // 2, most)
     return queries((), decoder, Lengths(prompt, 0), OTHER_SEEDS + seed)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bench.contracts import (
     BatchingSession,
     ConversingSession,
+    FixedPrefillSession,
     LogitsSession,
     NextLogitsSession,
     OpenRequest,
@@ -180,6 +181,7 @@ class OpenedText(Generator):
     ``steps``: called for each token; ``None`` if the engine generates by itself. ``logits``, ``renew``, ``settle``: as
     in ``bench.contracts``; ``None`` where the session has no such method. ``begin_text``: empties the cache, and gives
     what takes the next tokens of a text and returns the logits after the last; ``None`` where no logits are seen.
+    ``prefill_tokens``: how many tokens of a prompt a fixed graph computes at once; ``None`` where any number is.
     ``keeps_prefixes``, ``forget``: as in ``bench.contracts``; a session without them is taken at its word that ``fill``
     and ``reset`` leave nothing. After ``forget``, ``logits`` and ``begin_text`` a context is computed again.
     """
@@ -199,6 +201,7 @@ class OpenedText(Generator):
         self.logits: Callable[[Ids], Logits] | None = self._logits(session)
         self.begin_text: Callable[[], NextLogits] | None = self._next_logits(session)
         self.renew: Callable[[int], None] | None = session.renew if isinstance(session, RenewableSession) else None
+        self.prefill_tokens = session.prefill_tokens() if isinstance(session, FixedPrefillSession) else None
         self.settle: Callable[[], None] | None = session.settle if isinstance(session, SettlingSession) else None
         keeping = session if isinstance(session, PrefixKeepingSession) else None
         self.keeps_prefixes = keeping is not None and keeping.keeps_prefixes()

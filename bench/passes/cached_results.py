@@ -40,7 +40,8 @@ BUDGET_NS = 2_000_000_000  # after which the minimum number of rounds is enough
 PAUSE_S = 0.005  # longer than runtimes' threads wait for work before they sleep
 INPUT_BYTES = 256 << 20  # of new inputs held at once
 PROMPT_TOKENS = 512
-"""Of a prompt at the most: an engine that finds a prompt again does so at any length."""
+"""Of a prompt at the most, unless a fixed graph takes more at once: an engine that finds a prompt again does so at any
+length."""
 
 
 class RecallJob(Job[RepeatedInput], frozen=True, kw_only=True):
@@ -57,7 +58,8 @@ class RecallJob(Job[RepeatedInput], frozen=True, kw_only=True):
         session = open_session(target, self.request, untimed(worker.announce))
         worker.announce("recall")
         if isinstance(session, OpenedText):
-            distinct = distinct_queries(self.request, self.scenario, self.seed, PROMPT_TOKENS)
+            fixed = session.prefill_tokens
+            distinct = distinct_queries(self.request, self.scenario, self.seed, PROMPT_TOKENS, fixed)
             return recall_prompts(session, distinct)
         return recall_tensors(session, load_feeds(self.feeds) if self.feeds is not None else {})
 

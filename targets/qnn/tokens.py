@@ -144,6 +144,9 @@ class FixedShapeTokenSession(OrtFacts):
             self._each(piece, lambda logits: parts.append(logits[0].astype(np.float32)))
         return np.concatenate(parts)
 
+    def prefill_tokens(self) -> int:
+        return self._layout.prefill.tokens
+
     def shows_next(self) -> bool:
         return True
 

@@ -39,8 +39,9 @@ MODULES = {
 CONTRACTS = """
     Alterable Artifact Axis BatchingSession CACHE_WIDTHS CacheTensor CalibrationSet Channel CompileCache Compiled
     CompletesDevices ConversingSession ConvertingTarget DeclaresSafeOptions DecoderSpec DefaultModel Describable
-    Device DeviceRunner FixedInput ForetellingTarget Foretold Format GivenTokens GraphFacts GraphRoles InputRole
-    Intent Judge LayerError Levels Lineage LineageStep LogitsSession MadeFrom Method Model ModelRequest NamingTarget
+    Device DeviceRunner FixedInput FixedPrefillSession ForetellingTarget Foretold Format GivenTokens GraphFacts
+    GraphRoles InputRole Intent
+    Judge LayerError Levels Lineage LineageStep LogitsSession MadeFrom Method Model ModelRequest NamingTarget
     NextLogitsSession NodePlacement Normaliser NormalisingSession
     OpenRequest OwnConfiguration ParallelSession Parameter PartNamingTarget Peaks Phase Pipeline
     PipelineStageName PipelinedModel Placement PlacementCheck PositionInput Precisions PrefixKeepingSession Profile

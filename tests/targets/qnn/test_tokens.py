@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -15,13 +16,17 @@ from bench.contracts import (
     NextLogitsSession,
     OpenRequest,
     Phase,
+    Scenario,
     TensorSpec,
     TokenSession,
 )
 from bench.errors import RunFailure
+from bench.measure.generation import distinct_queries
+from bench.measure.text_driver import OpenedText
+from bench.passes.cached_results import recall_prompts
 from bench.targets.ort.cpu import OnnxRuntimeCpu
 from bench.targets.qnn.target import OnnxRuntimeQnn
-from bench.targets.qnn.tokens import Layout, Step, dimensions, layout
+from bench.targets.qnn.tokens import Layout, Runner, Step, dimensions, layout
 
 
 def opened(stories: Artifact, phase: Phase, prompt: int, context: int) -> TokenSession:
@@ -97,6 +102,27 @@ def test_prompts_of_any_length_follow_the_cache(stories: Artifact, golden: list[
     assert golden[13:15] == [session.prefill(np.array(golden[7:13])), session.decode()]
     session.reset()
     assert golden[4:6] == [session.prefill(np.array(golden[:4])), session.decode()]
+
+
+@pytest.mark.real
+def test_a_look_for_cached_results_computes_each_prompt_at_once(
+    stories: Artifact, phase: Phase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the look is for at most 8 tokens: the graph of 12 runs, and that for single tokens never does."""
+    runs: list[int] = []
+    took = Runner.run
+
+    def run(self: Runner, tokens: np.ndarray, positions: np.ndarray, length: int) -> np.ndarray:
+        runs.append(tokens.shape[1])
+        return took(self, tokens, positions, length)
+
+    monkeypatch.setattr(Runner, "run", run)
+    text = OpenedText(opened(stories, phase, 12, 24))
+    request = OpenRequest(stories, "htp-emu", prompt_tokens=12, decode_context=24)
+    queries = distinct_queries(request, Scenario(prompt_tokens=12), 0, 8, text.prefill_tokens)
+    found = recall_prompts(text, islice(queries, 7))
+    assert [12] * (2 + 3 * 6) == runs
+    assert 6 == len(found.fresh_ns)
 
 
 @pytest.mark.real

@@ -194,10 +194,12 @@ def test_slow_queries_make_a_pass_shorter(query_s: float, count: int) -> None:
     assert count == found
 
 
-@pytest.mark.parametrize(("asked", "most", "length"), [(PROMPT, 512, PROMPT), (PROMPT, 2, 2)])
-def test_prompts_that_look_for_a_cache_have_a_limit(asked: int, most: int, length: int, tmp_path: Path) -> None:
-    """Whatever the length of those that are measured."""
-    distinct = distinct_queries(*request(tmp_path, DEPTH), seed=0, most=most)
+@pytest.mark.parametrize(
+    ("most", "fixed", "length"), [(512, None, PROMPT), (2, None, 2), (2, PROMPT, PROMPT), (512, 100, 100)]
+)
+def test_prompts_that_look_for_a_cache_have_a_limit(most: int, fixed: int | None, length: int, tmp_path: Path) -> None:
+    """Whatever the length of those that are measured; a fixed graph gets what it computes at once."""
+    distinct = distinct_queries(*request(tmp_path, DEPTH), seed=0, most=most, prefill_tokens=fixed)
     query = next(distinct)
     assert (0, length) == (len(query.context), len(query.prompt))
 

@@ -15,6 +15,8 @@ from bench.scripting.places import cache_folder, results_folder
 from bench.words import say, sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.cli.power.metering import Metering
     from bench.cli.submission.running.run_folder import FolderRun
     from bench.execution.suite_run import Listener
@@ -224,7 +226,7 @@ def command(
     if on is not None:
         from bench.cli.devices.run_on import run_on
 
-        return run_on(context.params, asked_suite(context.params, catalog), catalog, names, write_page)
+        return run_on(context.params, asked_suite(context.params, catalog), catalog, names, show)
     if against is not None and folder:
         raise InputError(sentence("cli.run.folder_against"), sentence("cli.run.folder_against.remedy"))
     if against is not None:
@@ -277,7 +279,6 @@ def measure(
     from bench.cli.report_command import tell_recovered
     from bench.cli.terminal.progress import progress
     from bench.errors import OdbError
-    from bench.plugins import load
     from bench.scripting.measuring import remove_empty
     from bench.store.records import prepare_folder
     from bench.suite.suite import check
@@ -298,15 +299,8 @@ def measure(
         except OdbError:
             remove_empty(folder)
             raise
-        listener.step(say("cli.step.writing"))
-        recorded = metered.runs if form is None else form.whole(metered.runs)
-        if recorded:
-            write_page(page, catalog, yardsticks=form is None)
-    if as_json:
-        echo_json([run.record for run in recorded])
-    else:
-        click.echo(fitted(load(catalog.find("reports", "terminal"))).render(recorded).decode(), nl=False)
-        click.echo("\n" + say("cli.records_and_report", records=folder, report=page))
+    recorded = metered.runs if form is None else form.whole(metered.runs)
+    show(recorded, page, catalog, as_json, yardsticks=form is None)
     tell(metered, as_json)
     if form is not None:
         form.tell_invalid(recorded)
@@ -315,6 +309,23 @@ def measure(
     if status == 1 and fail_on != DEFAULT:
         click.echo(f"odb: {say('cli.failed_on', reason=why(records, fail_on))}", err=True)
     return status or metered.status
+
+
+def show(
+    recorded: "Sequence[RecordedRun]", page: Path, catalog: "Catalog", as_json: bool, yardsticks: bool = True
+) -> None:
+    """Print what was measured, and then write the page: a full disk takes only the page. ``yardsticks``: whether it
+    shows their records."""
+    from bench.plugins import load
+
+    if as_json:
+        echo_json([run.record for run in recorded])
+    else:
+        click.echo(fitted(load(catalog.find("reports", "terminal"))).render(recorded).decode(), nl=False)
+    if recorded:
+        write_page(page, catalog, yardsticks)
+    if not as_json:
+        click.echo("\n" + say("cli.records_and_report", records=page.parent, report=page))
 
 
 def _measured(

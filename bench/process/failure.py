@@ -1,6 +1,8 @@
 """Converts an error in a worker to the event for the parent, with its phase and kind."""
 
+import errno
 import traceback
+from contextlib import suppress
 
 from bench.errors import InputError, OdbError, RunFailure
 from bench.jobs import Failed
@@ -9,17 +11,24 @@ from bench.words import sentence
 
 MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 """How native runtimes say through Python that memory has run out."""
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", None), errno.EFBIG)
+"""How systems say that a disk is full, or what a user may take of it."""
 
 
 def failure_of(error: BaseException, phase: str) -> Failed:
-    """The event that reports ``error`` to the parent. An unexpected error writes its traceback to the log."""
+    """The event that reports ``error`` to the parent. An unexpected error writes its traceback to the log, unless the
+    log's disk is full."""
     if isinstance(error, RunFailure):
         return Failed(Failure(error.phase or phase, error.kind, error.sentence, error.advice))
     if isinstance(error, InputError):
         return Failed(Failure(phase, "bad_input", error.sentence, error.advice))
     if isinstance(error, OdbError):
         return Failed(Failure(phase, "plugin_error", error.sentence, error.advice))
-    traceback.print_exception(error)
+    with suppress(OSError):
+        traceback.print_exception(error)
+    if isinstance(error, OSError) and error.errno in FULL:
+        full = sentence("run.temporary_file_failed", strerror=error.strerror)
+        return Failed(Failure(phase, "runtime_error", full, sentence("run.free_space_temporary_folder")))
     message = ": ".join(part for part in (type(error).__name__, str(error).strip()) if part)
     if isinstance(error, MemoryError) or any(words in message for words in MEMORY_WORDS):
         remedy = sentence("run.use_smaller_model")

@@ -26,6 +26,7 @@ def main() -> None:
     answers = die_with_parent()
     pipe = claim_stdout(os.path.join(os.path.dirname(job_file), "log.txt"))
 
+    from contextlib import suppress
     from pathlib import Path
 
     from bench import progress
@@ -63,8 +64,9 @@ def main() -> None:
     except BaseException as error:
         say(failure_of(error, phase))
         status = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for printed in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # the log's disk is full, and all is said
+            printed.flush()
     os._exit(status)
 
 

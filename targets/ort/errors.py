@@ -41,6 +41,9 @@ def opening_failure(error: Exception, model: Path) -> RunFailure:
     if "EP context model" in text and "exists already" in text:
         message = sentence("ort.context_is_there", file=file)
         return RunFailure("runtime_error", message, sentence("ort.measure_the_context"), phase)
+    if "serialization failed" in text:
+        message = sentence("ort.graph_not_written", text=text)
+        return RunFailure("runtime_error", message, sentence("run.free_space_temporary_folder"), phase)
     if name in ("InvalidProtobuf", "InvalidGraph"):
         return RunFailure(
             "unsupported_format",

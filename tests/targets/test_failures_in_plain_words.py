@@ -85,6 +85,20 @@ def test_a_compiled_graph_is_not_written_over() -> None:
     assert "--compile-cache warm" in found.remedy
 
 
+def test_a_full_disk_is_no_fault_of_the_model() -> None:
+    """The graph that is executed is written for its precisions; what has no room is not the model."""
+    from bench.targets.ort.errors import opening_failure
+
+    class InvalidProtobuf(RuntimeError):
+        pass
+
+    text = "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Protobuf serialization failed."
+    found = opening_failure(InvalidProtobuf(text), Path("m.onnx"))
+    assert ("runtime_error", "compile") == (found.kind, found.phase)
+    assert found.message == "ONNX Runtime cannot write the graph that it executes: Protobuf serialization failed."
+    assert "TMPDIR" in found.remedy
+
+
 @pytest.mark.parametrize(
     ("text", "ir", "opset", "remedy"),
     [

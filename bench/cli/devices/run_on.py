@@ -1,18 +1,19 @@
 """``odb run --on``: on a device over a cable, by a benchmark program that the user has built for it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.options import echo_json, fitted
+from bench.cli.options import echo_json
 from bench.errors import InputError
 from bench.scripting.places import cache_folder, results_folder
 from bench.words import say, sentence
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
+    from bench.record.record import RecordedRun
     from bench.suite.suite import Suite
 
 NOT_ON = (
@@ -32,12 +33,11 @@ def run_on(
     suite: "Suite",
     catalog: "Catalog",
     fail_on: tuple[str, ...],
-    write_page: "Callable[[Path, Catalog], None]",
+    show: "Callable[[Sequence[RecordedRun], Path, Catalog, bool], None]",
 ) -> int:
-    """Measure, print the result, write the page; or tell what would be measured. Returns the exit status."""
+    """Measure and ``show``, or tell what would be measured. Returns the exit status."""
     from bench.analysis.verdict.fail_on import exit_status
     from bench.devices.measuring import measure_on
-    from bench.plugins import load
     from bench.scripting.measuring import remove_empty
     from bench.store.records import prepare_folder
 
@@ -59,13 +59,7 @@ def run_on(
         )
     finally:
         remove_empty(folder)
-    page = folder / "report.html"
-    write_page(page, catalog)
-    if given["as_json"]:
-        echo_json([run.record for run in recorded])
-    else:
-        click.echo(fitted(load(catalog.find("reports", "terminal"))).render(recorded).decode(), nl=False)
-        click.echo("\n" + say("cli.records_and_report", records=folder, report=page))
+    show(recorded, folder / "report.html", catalog, given["as_json"])
     return exit_status([run.record for run in recorded], fail_on)
 
 

@@ -1,5 +1,7 @@
 """Failure is a record: each way a worker can go, for real."""
 
+import errno
+import io
 import json
 import os
 import signal
@@ -57,6 +59,22 @@ def test_a_worker_that_dies_becomes_a_record(run: Run, device: str, phase: str, 
 def test_an_error_without_words_is_named_alone(error: BaseException, message: str) -> None:
     """Nothing stands for words that the runtime did not give, and braces in them are no placeholders."""
     assert message == str(failure_of(error, "compile").failure.message)
+
+
+class FullLog(io.StringIO):
+    """A log whose disk is full."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_temporary_folder_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its traceback has no room there either."""
+    monkeypatch.setattr(sys, "stderr", FullLog())
+    failure = failure_of(OSError(errno.ENOSPC, "No space left on device"), "prepare").failure
+    assert ("prepare", "runtime_error") == (failure.phase, failure.kind)
+    assert "a temporary file cannot be written or read: No space left on device" == failure.message
+    assert "TMPDIR" in failure.remedy
 
 
 def test_a_worker_that_hangs_is_ended(run: Run) -> None:
@@ -220,20 +238,26 @@ def test_an_interrupt_keeps_both_sides_of_an_alternation(tmp_path: Path, number:
         assert ("interrupted", side) == (failure.kind, recorded.record.plan.alternation.side)  # type: ignore[union-attr]
 
 
-def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path) -> None:
-    """When the record cannot be written, the error names the folder, exits 2, and no broken record is left."""
+@pytest.mark.parametrize(("largest_bytes", "written"), [(4096, False), (40_000, True)])
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path, largest_bytes: int, written: bool) -> None:
+    """When the record cannot be written, the error names the folder, exits 2, and no broken record is left. When only
+    the page cannot, what was measured is printed all the same."""
     code = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest_bytes}, {largest_bytes}));"
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "sys.argv = ['odb', *sys.argv[1:]]; from bench.cli import main; main()"
     )
     pytest.importorskip("resource")
-    arguments = ["run", "--plugin", str(MISBEHAVING), "-m", "fake", "-t", "null:cpu", "-o", str(tmp_path / "out")]
+    asked = ["-m", "fake", "-t", "null:cpu", "-O", "latency_us=2000", "--repeats", "1", "--max-seconds", "0.1"]
+    arguments = ["run", "--plugin", str(MISBEHAVING), *asked, "-o", str(tmp_path / "out")]
     command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2, done.stderr
     assert "cannot be written" in done.stderr
-    assert list((tmp_path / "out").glob("*")) == []
+    assert written == ("null:cpu" in done.stdout)
+    assert int(written) == len(list((tmp_path / "out").glob("*")))
+    if written:
+        assert ["ok"] == [run.record.status for run in load_records(tmp_path / "out")]
 
 
 def fake_on(tmp_path: Path, *targets: str) -> list[str]:

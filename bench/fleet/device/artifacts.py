@@ -49,7 +49,8 @@ def no_room(free_bytes: int, size_bytes: int) -> Sentence:
 
 
 def free_bytes(folder: Path) -> int:
-    """On the disk of ``folder``."""
+    """On the disk of ``folder``, which is made anew if somebody removed it."""
+    folder.mkdir(parents=True, exist_ok=True)
     return shutil.disk_usage(folder).free
 
 
@@ -97,7 +98,7 @@ class Artifacts:
         with self._lock:
             if (size_bytes := sum(files.values())) > self.most_bytes:
                 raise self._cache_small(size_bytes)
-            missing = [sha256 for sha256 in files if not self._touched(sha256)]
+            missing = [sha256 for sha256, size_bytes in files.items() if not self._touched(sha256, size_bytes)]
             others = {other: held for other, held in self._held.items() if other != order_id}
             own = {order_id: Held(files, self._clock())}
             if missing:
@@ -141,7 +142,7 @@ class Artifacts:
             for held in self._held.values():
                 if sha256 in held.files:
                     held.heard_s = self._clock()
-            if self.path(sha256).exists():
+            if self._touched(sha256, size_bytes):
                 return size_bytes
             incoming = self._incoming.get(sha256)
             if incoming is None:
@@ -159,6 +160,8 @@ class Artifacts:
         """The file is whole. Returns how many of its bytes are right."""
         found = incoming.digest.hexdigest()
         if found == sha256:
+            with self._part(sha256).open("rb+") as file:  # no name without its content, even after a power cut
+                os.fsync(file.fileno())
             self._part(sha256).replace(self.path(sha256))
         self._drop(sha256)
         if found != sha256 and not incoming.is_resumed:
@@ -167,8 +170,15 @@ class Artifacts:
         return incoming.size_bytes if found == sha256 else 0
 
     def _append(self, sha256: str, incoming: Incoming, size_bytes: int, data: bytes) -> None:
+        """Where the disk does not have what came, since somebody emptied the folder, the file is wanted anew:
+        ``incoming`` then has nothing."""
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             with self._part(sha256).open("ab") as file:
+                if file.tell() != incoming.size_bytes:
+                    incoming.size_bytes = 0
+                    self._drop(sha256)
+                    return
                 file.write(data)
         except OSError as error:
             self._drop(sha256)
@@ -232,18 +242,24 @@ class Artifacts:
     def _files(self) -> list[tuple[int, int, Path]]:
         """When each was used last, its size, and where it is; parts included."""
         found = []
-        for path in self.folder.iterdir():
+        for path in self.folder.iterdir() if self.folder.is_dir() else ():
             if SHA256.fullmatch(path.name.removesuffix(PART)):
-                facts = path.stat()
-                found.append((facts.st_mtime_ns, facts.st_size, path))
+                with suppress(FileNotFoundError):  # removed, or a part that is whole by now
+                    facts = path.stat()
+                    found.append((facts.st_mtime_ns, facts.st_size, path))
         return found
 
-    def _touched(self, sha256: str) -> bool:
+    def _touched(self, sha256: str, size_bytes: int) -> bool:
+        """Whether the file is here in its whole length; it then counts as used now. What is not is removed."""
+        path = self.path(sha256)
         try:
-            os.utime(self.path(sha256))
+            if path.stat().st_size == size_bytes:
+                os.utime(path)
+                return True
+            path.unlink()
         except OSError:
-            return False
-        return True
+            pass
+        return False
 
     def _part(self, sha256: str) -> Path:
         return self.folder / (sha256 + PART)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAY_BE_NEVER = ("token_ns", "tokenized_token_ns", "in_flight_token_ns")
 MOMENTS = ("start_ns", "in_flight_start_ns")
 """Offline they count from when the window opened, and a query issued before that may end inside."""
+IN_FLIGHT = ("in_flight_latency_ns", "in_flight_start_ns", "in_flight_token_ns")
 STAGE_ROLES = tuple(f"stage_{name}_ns" for name in STAGES)
 """They add up to ``latency_ns``, query by query."""
 STAGED_ROLES = (*STAGE_ROLES, "network_alone_ns", "overlapped_latency_ns", "overlapped_start_ns")
@@ -86,6 +87,10 @@ def samples_of(repeat: Repeat, samples: "Mapping[str, Array]", role: str, source
     if array.ndim != dimensions or (role in PER_QUERY and len(array) != named.queries):
         shape = str(list(array.shape))
         raise InputError(sentence("record.array_of_other_length", shape=shape, queries=named.queries, **where), WRONG)
+    flying = samples.get(named.arrays.get(IN_FLIGHT[0], "")) if role in IN_FLIGHT else None
+    if flying is not None and len(flying) != len(array):
+        shape = str(list(array.shape))
+        raise InputError(sentence("record.in_flight_differ", shape=shape, queries=len(flying), **where), WRONG)
     return array
 
 

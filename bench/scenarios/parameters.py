@@ -47,8 +47,9 @@ def pairs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def value_from(origin: Sentence | str, parameter: Parameter, raw: object) -> object:
-    """What ``raw``, of a command line or a file, means: ``"33ms"`` is 33 where the unit is ms, ``"1s,10s"`` is a list.
-    What it cannot be is left as it is, for ``check``. Raises ``InputError`` for text that is no such value."""
+    """What ``raw``, of a command line or a file, means: ``"33ms"`` is 33 where the unit is ms, ``"1s,10s"`` is a list,
+    ``"2.0"`` and ``"2e0"`` are the whole number 2. What it cannot be is left as it is, for ``check``. Raises
+    ``InputError`` for text that is no such value."""
     if isinstance(raw, list | tuple) and parameter.many:
         return tuple(_item(origin, parameter, one) for one in raw)
     if isinstance(raw, str) and parameter.many:
@@ -57,11 +58,11 @@ def value_from(origin: Sentence | str, parameter: Parameter, raw: object) -> obj
 
 
 def _item(origin: Sentence | str, parameter: Parameter, raw: object) -> object:
-    if not isinstance(raw, str) or raw in parameter.words:
-        return raw
-    if not parameter.numeric:
-        raise _unknown_word(origin, parameter, raw)
-    return _number(origin, parameter, raw)
+    if isinstance(raw, str) and raw not in parameter.words:
+        if not parameter.numeric:
+            raise _unknown_word(origin, parameter, raw)
+        raw = _number(origin, parameter, raw)
+    return int(raw) if isinstance(raw, float) and raw.is_integer() and abs(raw) <= UNBOUNDED else raw
 
 
 def _number(origin: Sentence | str, parameter: Parameter, text: str) -> int | float:

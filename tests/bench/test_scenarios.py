@@ -186,6 +186,9 @@ def test_words_durations_and_lists_are_read_and_written() -> None:
     assert scenario == parse_scenario(scenario_text(scenario), FRAMES)
     assert 0.25 == parse_scenario("frames:deadline_ms=250us", FRAMES).number("deadline_ms")
     assert (7200, 3) == parse_scenario("frames:idle=2h, 3", FRAMES).numbers("idle_s")
+    for written in ("2", "2.0", "2e0", "0.2e1"):  # a record holds a whole number, and is read again
+        assert "server:rate_per_s=2" == scenario_text(parse_scenario(f"server:rate={written}", KINDS["server"]))
+        assert "2" == repr(parse_scenario(f"offline:lanes={written}", KINDS["offline"]).lanes)
     decoded = msgspec.json.decode(msgspec.json.encode(scenario), type=Scenario)
     assert (decoded, hash(decoded)) == (scenario, hash(scenario))
 

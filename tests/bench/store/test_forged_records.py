@@ -11,6 +11,7 @@ from whole_records import failed, offline, tensors, text
 
 from bench.errors import InputError
 from bench.record.record import RecordedRun
+from bench.record.samples import samples_of
 from bench.record.text import Agreement
 from bench.store.records import load
 
@@ -118,3 +119,11 @@ class TestForgeries:
         assert ((), ()) == (read.quality.reference.metrics, read.quality.paired)
         assert read.verdict is not None
         assert "record_edited" == read.verdict.reasons[0].code
+
+
+def test_queries_in_flight_have_as_many_beginnings_as_times() -> None:
+    """The figures of a window add one to the other."""
+    run = offline()
+    samples = {**run.samples, "in_flight_start_ns_0": run.samples["in_flight_start_ns_0"][:1]}
+    with pytest.raises(InputError, match=r"is an array of \[1\], but there are times of 2 queries in flight"):
+        samples_of(run.record.repeats[0], samples, "in_flight_start_ns", "here")

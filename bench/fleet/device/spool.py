@@ -52,7 +52,7 @@ class Spool:
             place = folder / FILES / file.name
             place.parent.mkdir(parents=True, exist_ok=True)
             _linked(artifacts.path(file.sha256), place)
-        (folder / ORDER).write_bytes(msgspec.json.encode(order))
+        _write(folder / ORDER, order)
         return folder
 
     def end(self, order_id: str, device: str, seconds: float) -> Finished:
@@ -69,9 +69,7 @@ class Spool:
             if path.is_file() and not any(part.startswith(".") for part in path.relative_to(records).parts)
         )
         result = Finished(order=order_id, device=device, files=files, seconds=seconds)
-        staged = folder / f".{RESULT}"
-        staged.write_bytes(msgspec.json.encode(result))
-        staged.replace(folder / RESULT)
+        _write(folder / RESULT, result)
         shutil.rmtree(folder / FILES, ignore_errors=True)
         return result
 
@@ -116,7 +114,17 @@ class Spool:
         shutil.rmtree(folder, ignore_errors=True)
 
     def _ids(self) -> list[str]:
-        return sorted(path.name for path in self._folder.iterdir() if ID.fullmatch(path.name))
+        """Of the orders that have a folder. Whoever removes that of all has removed the results."""
+        with suppress(FileNotFoundError):
+            return sorted(path.name for path in self._folder.iterdir() if ID.fullmatch(path.name))
+        return []
+
+
+def _write(path: Path, content: msgspec.Struct) -> None:
+    """So that it is there whole or not at all, whoever looks meanwhile."""
+    staged = path.with_name(f".{path.name}")
+    staged.write_bytes(msgspec.json.encode(content))
+    staged.replace(path)
 
 
 def _linked(source: Path, place: Path) -> None:

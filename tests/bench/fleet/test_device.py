@@ -1,6 +1,8 @@
 """The agent of a device with children that are not processes."""
 
+import errno
 import hashlib
+import shutil
 import time
 from pathlib import Path
 
@@ -208,7 +210,7 @@ def test_what_the_child_refuses_comes_back_with_its_reason(rack: Rack) -> None:
 
 
 def test_a_refusal_that_nobody_took_is_not_told_later(rack: Rack) -> None:
-    """What was in the way may be gone, and a run that died is not counted twice."""
+    """What was in the way may be gone."""
     rack.send()
     task, child = rack.task(), rack.child()
     rack.agent.left(rack.connection)
@@ -219,6 +221,55 @@ def test_a_refusal_that_nobody_took_is_not_told_later(rack: Rack) -> None:
     later = rack.task()
     rack.child().record()
     assert isinstance(later.answer(), Finished)
+
+
+def test_a_run_that_died_while_nobody_waited_counts_once(rack: Rack) -> None:
+    """Its order is begun anew by the task that comes later, and that it died counts already."""
+    rack.send()
+    task, child = rack.task(), rack.child()
+    rack.agent.left(rack.connection)
+    assert isinstance(task.answer(), CutOff)
+    child.ended(-9)
+    assert 1 == rack.agent.state().lost_runs
+    rack.agent.joined(Connection())
+    later = rack.task()
+    again = rack.child()
+    assert 1 == rack.agent.state().lost_runs
+    again.ended(-9)
+    assert "crashed" == refused(later.answer())
+    assert 2 == rack.agent.state().lost_runs
+
+
+def test_orders_may_be_removed_while_one_runs(rack: Rack) -> None:
+    """With the folder of all of them: the device says that nothing waits, and takes the next order."""
+    rack.send()
+    rack.task()
+    rack.child()
+    shutil.rmtree(rack.agent.spool.folder_of(ORDER.id).parent)
+    state = rack.agent.state()
+    assert (0, ()) == (state.finished_since_utc_ns, state.finished)
+    assert () == rack.agent.spool.lost()
+    rack.children[0].ended(-9)
+    later = rack.task()
+    rack.child().record()
+    assert isinstance(later.answer(), Finished)
+
+
+def test_an_order_is_on_the_disk_whole_or_not_at_all(rack: Rack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads it while it is written, and although the disk becomes full meanwhile."""
+
+    def half(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    rack.send()
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match="No space"):
+        rack.agent.spool.begin(ORDER, rack.agent.artifacts)
+    folder = rack.agent.spool.folder_of(ORDER.id)
+    assert folder.is_dir()
+    assert not (folder / "order.json").exists()
 
 
 def test_plugins_are_refused_unless_the_worker_takes_them(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from bench.cli.fleet.telling import Lines, heard
 from bench.fleet.client.dispatch import Dispatch
+from bench.fleet.client.patience import Patience
 from bench.fleet.ledger import LEDGER, Ledger
 from bench.fleet.orders import OrderFile
-from tests.bench.fleet.test_dispatch import HASTY, Kept, order, plan
+from tests.bench.fleet.test_dispatch import Kept, order, plan
 from tests.support.fleet.simulated import Simulated, SimulatedRack
 
 
@@ -21,7 +22,7 @@ def test_a_log_has_a_line_for_each_run_that_begins_waits_or_ends(tmp_path: Path)
     made = plan(order(1, ("a",)), order(2, ("a",), files=(file,)), places={"f00": tmp_path / "net.onnx"})
     stream = io.StringIO()
     ledger = Ledger(tmp_path / LEDGER)
-    asyncio.run(Dispatch(rack, made, ledger, Kept(), Lines(stream), HASTY).run())
+    asyncio.run(Dispatch(rack, made, ledger, Kept(), Lines(stream), Patience(pause_s=0.001, busy_s=0.0)).run())
     ledger.close()
     waits = "waiting until the device takes files: it measures for others, or keeps the room in its cache for theirs"
     assert [
@@ -55,7 +56,7 @@ def test_a_log_that_was_silent_says_what_goes_on_and_for_how_long() -> None:
         "[0/7] e: m null:cpu s: not begun yet, for 1:00",
         "[0/7] f: m null:cpu s: not begun yet, for 0:50",
         "[0/7] g: m null:cpu s: not begun yet, for 0:40",
-        "[0/7] further devices at work: 2",
+        "[0/7] other devices: 2",
     ] == stream.getvalue().splitlines()[-6:]
 
 

@@ -7,7 +7,9 @@ counts. The place is where the largest
 fraction of the variance is explained; a second place that is nearly as good is refused. There the offset is the mean of
 the shifts, each weighted by its likelihood (normal errors of unknown size), and the doubt is the distance to the
 farthest shift that leaves no more squares than chance would at 99 % (an F test of one parameter), or to the offset at
-one of several markers alone, where that is farther: a clock that drifts is off by most at the ends.
+one of several markers alone, where that is farther: a clock that drifts is off by most at the ends. A log that ends
+in the run, or inside the marker behind it, is placed by the marker that it shows whole; nothing shows then whether the
+clock drifts, and ``drift_checked`` says so.
 """
 
 from collections.abc import Sequence
@@ -30,6 +32,8 @@ MOST_DOUBT_S = 0.8
 """MLPerf's bound between the clocks of a power run."""
 FINEST_S, COARSEST_S = 0.005, 0.1
 LEAST_READINGS = 12
+LEAST_ALONE = 6
+"""Of one marker whose place is known to ``NEAR_S`` by all of them: a level, a step, a shift, and as many again."""
 DENSE_S = 0.1
 """Readings closer than this are looked at as means over it: the pulses are seconds long, and a log of a fast meter has
 millions of readings."""
@@ -37,7 +41,11 @@ LEAST_EXPLAINED = 0.5
 """Of the variance of the readings near the marker; less is no marker."""
 CHANCE = 0.99
 MOST_SEEN = 0.7
-"""A place shows at least this fraction of the readings that the best covered one shows: not one marker of two."""
+"""A place shows at least this fraction of the readings that the best covered one shows: not one marker of two. Only
+where the markers are not found so, one is enough, and the log's ends have to cut off the others."""
+WHOLE = 0.8
+"""A marker is seen whole where it has at least this fraction of the most readings of a marker: its pulses lie in
+the middle half of its time."""
 NEAR_S = 2.5
 """Shifts within this of the best are the same place."""
 NEARLY_S = 0.2
@@ -52,13 +60,15 @@ SECOND = 1.5
 class Alignment(Struct, frozen=True):
     """``offset_s``: what is added to the log's seconds to get the run's. ``doubt_s``: how far off that may be.
     ``explained``: the fraction of the variance near the marker that the marker explains. ``by``: ``marker`` or
-    ``clock``. ``stands_for``: what a reading is, as the format says or as the marker shows."""
+    ``clock``. ``stands_for``: what a reading is, as the format says or as the marker shows. ``drift_checked``: whether
+    two markers at least show how far the meter's clock drifts against the run's, which ``doubt_s`` then covers."""
 
     by: str
     offset_s: float
     doubt_s: float
     explained: float | None = None
     stands_for: str = "moment"
+    drift_checked: bool = False
 
 
 class NotAligned(InputError):
@@ -79,23 +89,34 @@ def aligned_by_marker(log: PowerLog, markers: Sequence[Marker], origin_unix_ns: 
     interval = float(np.median(np.diff(seconds)))
     coarse = np.arange(-within_s, within_s, min(COARSEST_S, max(FINEST_S, interval / 4)))
     looked = [_searched(seconds, watts, edges, spans, coarse, means) for means in kinds]
-    explained, place = max((float(found.explained.max()), int(found.explained.argmax())) for found in looked)
+    if (most := max(int(found.each.sum(axis=1).max()) for found in looked)) < LEAST_READINGS:
+        told = sentence("power.too_few_in_marker", file=log.name, n=most)
+        raise NotAligned(told, sentence("power.marker_remedy"))
+    shown = [found.explained * found.best_covered for found in looked]
+    if max(float(one.max()) for one in shown) < LEAST_EXPLAINED:
+        shown = [found.explained * found.cut_off for found in looked]
+    explained, place = max((float(one.max()), int(one.argmax())) for one in shown)
     if explained < LEAST_EXPLAINED:
         raise NotAligned(
             sentence("power.no_marker", file=log.name, explained=explained), sentence("power.marker_remedy")
         )
     far = np.abs(coarse - coarse[place]) > NEAR_S
-    if any((1 - found.explained[far] < SECOND * (1 - explained)).any() for found in looked):
+    if any((1 - one[far] < SECOND * (1 - explained)).any() for one in shown):
         raise NotAligned(sentence("power.several_markers", file=log.name), sentence("power.marker_remedy"))
     step = max(FINEST_S, interval / 100)
     fine = coarse[place] + np.arange(-NEAR_S, NEAR_S, step)
-    near = [_searched(seconds, watts, edges, spans, fine, means) for means in kinds]
+    near = [_searched(seconds, watts, edges, spans, fine, means, LEAST_ALONE) for means in kinds]
     likely, fits = _weighed(near)
     offset = float((fine * likely).sum() / likely.sum())
     doubt = float(np.abs(fine[fits] - offset).max()) + step / 2
-    if len(markers) > 1:
-        alone = [_alone(log.name, seconds, watts, one, origin_unix_ns, fine, kinds) for one in markers]
-        doubt = max(doubt, *(abs(own - offset) for own in alone if own is not None), 0.0)
+    at = min(range(len(near)), key=lambda at: float(near[at].left.min()))
+    best, place = near[at], int(near[at].left.argmin())
+    uncut = [one for one, seen in zip(markers, (best.whole | best.covered)[place], strict=True) if seen]
+    alone: list[float] = []
+    if len(uncut) > 1:
+        found = [_alone(log.name, seconds, watts, one, origin_unix_ns, fine, kinds) for one in uncut]
+        alone = [own for own in found if own is not None]
+        doubt = max(doubt, *(abs(own - offset) for own in alone), 0.0)
     if doubt > MOST_DOUBT_S:
         raise NotAligned(
             sentence("power.marker_in_doubt", file=log.name, doubt_s=doubt, most_s=MOST_DOUBT_S),
@@ -105,10 +126,8 @@ def aligned_by_marker(log: PowerLog, markers: Sequence[Marker], origin_unix_ns: 
         raise NotAligned(
             sentence("power.kind_unclear", file=log.name, apart_s=apart), sentence("power.kind_unclear.remedy")
         )
-    explained = max(float(found.explained.max()) for found in near)
-    better = min(range(len(near)), key=lambda at: float(near[at].left.min()))
-    shown = log.stands_for or ("before" if len(kinds) > 1 and kinds[better] else "moment")
-    return Alignment("marker", offset, doubt, explained, shown)
+    shows = log.stands_for or ("before" if len(kinds) > 1 and kinds[at] else "moment")
+    return Alignment("marker", offset, doubt, float(best.explained[place]), shows, len(alone) > 1)
 
 
 def _alone(
@@ -121,10 +140,10 @@ def _alone(
     kinds: Sequence[bool],
 ) -> float | None:
     """The offset at ``marker`` by itself, among ``shifts``: another than that of all markers if the meter's clock runs
-    faster or slower than the machine's. ``None`` where the log has no readings of its time. Raises ``NotAligned`` where
-    it has, and they do not show the marker."""
+    faster or slower than the machine's. ``None`` where the log has too few readings of its time. Raises
+    ``NotAligned`` where it has enough, and they do not show the marker."""
     edges, spans = shape_of([marker], origin_unix_ns)
-    near = [_searched(seconds, watts, edges, spans, shifts, means) for means in kinds]
+    near = [_searched(seconds, watts, edges, spans, shifts, means, LEAST_ALONE) for means in kinds]
     if max(int(found.counts.max()) for found in near) == 0:
         return None
     if max(float(found.explained.max()) for found in near) < LEAST_EXPLAINED:
@@ -170,12 +189,31 @@ def _thinned(seconds: "Floats", watts: "Floats") -> "tuple[Floats, Floats]":
 
 
 class _Search(Struct, frozen=True):
-    """For each shift: the mean square that it leaves, infinite with too few readings; the fraction explained; and how
-    many readings were looked at."""
+    """For each shift: the mean square that it leaves, infinite with too few readings; the fraction explained; how many
+    readings were looked at, and how many lie in the time of each marker, int [shifts, markers]; whether that time lies
+    between the log's first reading and its last, bool [shifts, markers]."""
 
     left: Any
     explained: Any
     counts: Any
+    each: Any
+    covered: Any
+
+    @property
+    def best_covered(self) -> "NDArray[np.bool_]":
+        """The shifts that show nearly as many readings as any does."""
+        return np.asarray(self.counts >= MOST_SEEN * self.counts.max())
+
+    @property
+    def whole(self) -> "NDArray[np.bool_]":
+        """Which markers each shift shows whole, bool [shifts, markers]."""
+        return np.asarray(self.each >= WHOLE * self.each.max())
+
+    @property
+    def cut_off(self) -> "NDArray[np.bool_]":
+        """The shifts that show a marker whole, and all others but those that the log's ends cut off."""
+        whole = self.whole
+        return np.asarray(whole.any(axis=1) & (whole | ~self.covered).all(axis=1))
 
     def bound(self, place: int) -> float:
         """By how much the mean square may grow around ``place`` by chance."""
@@ -192,24 +230,25 @@ def _searched(
     spans: Sequence[tuple[float, float]],
     shifts: "Floats",
     means: bool,
+    least: int = LEAST_READINGS,
 ) -> _Search:
     left = np.full(len(shifts), np.inf)
     explained = np.zeros(len(shifts))
     counts = np.zeros(len(shifts), int)
     lasted = took(seconds)
-    borders = np.array(spans).ravel()
+    borders = np.array(spans) - shifts[:, None, None]
+    ends = np.searchsorted(seconds, borders)
     for place, shift in enumerate(shifts):
-        ends = np.searchsorted(seconds, borders - shift)
-        near = np.concatenate([np.arange(*pair) for pair in ends.reshape(-1, 2)])
-        if len(near) < LEAST_READINGS:
+        near = np.concatenate([np.arange(*pair) for pair in ends[place]])
+        if len(near) < least:
             continue
         inside = _inside(seconds[near] + shift, lasted[near], edges, means)
         found = _unexplained(inside, watts[near])
         if found is not None:
             counts[place] = len(near)
             left[place], explained[place] = found[0] / counts[place], found[1]
-    explained[counts < MOST_SEEN * counts.max()] = 0.0
-    return _Search(left, explained, counts)
+    covered = (borders[..., 0] >= seconds[0]) & (borders[..., 1] <= seconds[-1])
+    return _Search(left, explained, counts, ends[..., 1] - ends[..., 0], covered)
 
 
 def _inside(moved: "Floats", took: "Floats", edges: Sequence[float], means: bool) -> "Floats":

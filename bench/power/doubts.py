@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bench.power.alignment import Alignment
 from bench.power.doubt import Doubt
 from bench.power.log import Figures, PowerLog, figures_of
 
@@ -23,6 +24,11 @@ def doubts_of(log: PowerLog) -> tuple[Doubt, ...]:
     """All doubts, those that block first."""
     found = [*log.doubts_of_reader, *_of_values(log), *_of_times(log, figures_of(log)), *_of_source(log)]
     return tuple(sorted(found, key=lambda doubt: not doubt.blocks))
+
+
+def doubts_of_place(alignment: Alignment) -> tuple[Doubt, ...]:
+    """What is in doubt about the log's place. Whoever states how well clocks agree states it for the whole run."""
+    return () if alignment.by == "clock" or alignment.drift_checked else (Doubt("drift_not_checked"),)
 
 
 def _of_values(log: PowerLog) -> Iterator[Doubt]:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from bench.errors import InputError
 from bench.power.alignment import MOST_DOUBT_S, Alignment, NotAligned, aligned_by_marker
 from bench.power.asking import LogAsk
-from bench.power.doubts import doubts_of
+from bench.power.doubts import doubts_of, doubts_of_place
 from bench.power.idle import Idle, idle_of
 from bench.power.joining import About, Joined, Readings, without_energy, without_meter
 from bench.power.log import PowerLog, figures_of
@@ -50,7 +50,7 @@ def join(log: PowerLog, ask: LogAsk, runs: Sequence[RecordedRun], markers: Seque
     if ask.idle_watts is not None:
         given = MeterIdle("given", cooldown_s=idle.found.cooldown_s if idle.found is not None else None)
         idle = Idle(ask.idle_watts, given)
-    about = _about(ask, log)
+    about = _about(ask, log, alignment)
     joined = tuple(readings.joined(without_meter(run.record), idle, about) for run in runs)
     ends_ns = [_end_ns(run) for run in runs] + [marker.ends_unix_ns for marker in markers]
     last = origin / 1e9 + float(readings.seconds[-1])
@@ -79,8 +79,8 @@ def join_or_say(
         return Outcome(told, None, Idle(None), problem=error)
 
 
-def _about(ask: LogAsk, log: PowerLog) -> About:
-    codes = tuple(doubt.code for doubt in doubts_of(log))
+def _about(ask: LogAsk, log: PowerLog, alignment: Alignment | None = None) -> About:
+    codes = tuple(doubt.code for doubt in (*doubts_of(log), *(doubts_of_place(alignment) if alignment else ())))
     return About(device=ask.meter.device, uncertainty=ask.meter.uncertainty, doubts=codes)
 
 

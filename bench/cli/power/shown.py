@@ -20,11 +20,14 @@ def told_of(outcome: "Outcome", runs: "Sequence[RecordedRun]") -> tuple[str, ...
 
 
 def aligned_lines(outcome: "Outcome") -> Iterator[str]:
-    """Where the log is, what the power at idle is, and how long the device cooled down."""
+    """Where the log is and what is in doubt about that, what the power at idle is, and how long the cool-down took."""
+    from bench.power.doubts import doubts_of_place
+
     alignment, idle = outcome.alignment, outcome.idle
     if alignment is None:
         return
     yield say(f"power.join.aligned.{alignment.by}", offset_s=alignment.offset_s, doubt_s=alignment.doubt_s)
+    yield from (str(doubt.told) for doubt in doubts_of_place(alignment))
     if idle.watts is None:
         yield say("power.join.no_idle")
     else:

@@ -1,11 +1,15 @@
 """Where a log lies is found by its marker, as well as is said, or not at all."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from metering.made_logs import IDLE_W, MARKERS, log_of
 from msgspec.structs import replace
 
 from bench.power.alignment import MOST_DOUBT_S, NotAligned, aligned_by_marker
+from bench.power.doubts import doubts_of_place
+from bench.power.log import PowerLog
 from bench.power.marker import planned
 from bench.power.placing import by_clock
 
@@ -120,18 +124,80 @@ def test_a_clock_that_jumps_between_the_markers_is_refused(jump_s: float) -> Non
         aligned_by_marker(jumped, MARKERS, 0, WITHIN_S)
 
 
-def test_a_marker_that_was_not_recorded_is_not_missed() -> None:
-    """The log ends in the run: the first marker places it. What lies behind its end has no energy."""
+def cut(log: PowerLog, begin: float, end: float) -> PowerLog:
+    """What a meter read in that time by its own clock, which is 0.3 s behind in all these logs."""
+    inside = (log.seconds > begin) & (log.seconds < end)
+    return replace(log, seconds=log.seconds[inside], watts=log.watts[inside])
+
+
+@pytest.mark.parametrize("until", [47.0, 70.0, 87.0, 91.0, 94.5, 96.0, 98.0, 103.0])
+@pytest.mark.parametrize(("rate", "noise", "close_s"), [(10.0, 0.02, 0.01), (2.0, 0.1, 0.06), (1.0, 0.1, 0.1)])
+def test_a_log_that_ends_before_the_last_pulse_is_placed_by_the_first_marker(
+    until: float, rate: float, noise: float, close_s: float
+) -> None:
+    """Behind the first marker, in the run, while the second marker is still idle, and between its pulses, which begin
+    at 95 s and end at 104 s. That the clock did not drift is not known then."""
+    log = replace(log_of(np.random.default_rng(4), 0.3, rate, noise, True), stands_for="before")
+    found = aligned_by_marker(cut(log, 0.0, until), MARKERS, 0, WITHIN_S)
+    assert found.offset_s == pytest.approx(0.3, abs=close_s)
+    assert not found.drift_checked
+    assert aligned_by_marker(log, MARKERS, 0, WITHIN_S).drift_checked
+
+
+def test_a_log_that_begins_after_the_first_pulse_is_placed_by_the_second_marker() -> None:
+    """In the pulses of the first, which begin at 35 s and end at 44 s, and in the run."""
+    for begin in (38.0, 47.0, 60.0):
+        log = cut(log_of(np.random.default_rng(4), 0.3, 10.0, 0.02, True), begin, 120.0)
+        moved = replace(log, seconds=log.seconds - log.seconds[0])
+        found = aligned_by_marker(moved, MARKERS, 0, 70.0)
+        assert found.offset_s == pytest.approx(0.3 + log.seconds[0], abs=0.03)
+        assert not found.drift_checked
+
+
+def test_one_of_two_markers_is_not_enough_where_the_log_shows_the_time_of_both() -> None:
+    """The meter did not read in the second marker, in the middle of the log, or read another power."""
     log = log_of(np.random.default_rng(4), 0.3, 10.0, 0.02, True)
-    until = log.seconds < 70
-    cut = replace(log, seconds=log.seconds[until], watts=log.watts[until])
-    assert aligned_by_marker(cut, MARKERS, 0, WITHIN_S).offset_s == pytest.approx(0.3, abs=0.03)
+    second = (log.seconds > 89.7) & (log.seconds < 108.5)
+    flat = replace(log, watts=np.where(second, IDLE_W + 4 * (log.seconds % 2 < 1), log.watts))
+    gap = replace(log, seconds=log.seconds[~second], watts=log.watts[~second])
+    for changed in (flat, gap):
+        with pytest.raises(NotAligned, match=r"as far apart|was not found"):
+            aligned_by_marker(changed, MARKERS, 0, WITHIN_S)
+
+
+@pytest.mark.parametrize("drift", [0.004, -0.004, 0.008, -0.008])
+def test_a_marker_of_few_readings_shows_drift_too(drift: float) -> None:
+    """A reading every two seconds, nine in a marker: the doubt covers what the offset misses at either."""
+    log = replace(log_of(np.random.default_rng(4), 0.3, 0.5, 0.02, True, drift=drift), stands_for="before")
+    found = aligned_by_marker(log, MARKERS, 0, WITHIN_S)
+    middles = [(marker.begins_unix_ns + marker.ends_unix_ns) / 2e9 for marker in MARKERS]
+    assert found.drift_checked
+    assert max(abs(found.offset_s - (0.3 - at * drift)) for at in middles) <= found.doubt_s + 0.06
+
+
+@pytest.mark.parametrize("interval_s", [2.5, 3.0, 3.5])
+def test_a_log_that_hardly_shows_the_marker_is_not_placed_beside_it(interval_s: float) -> None:
+    """Twelve readings of both markers or few more, and at some shifts fewer: these count all the same."""
+    for seed in range(6):
+        log = log_of(np.random.default_rng(seed), 0.3, 1 / interval_s, 0.01, True)
+        with suppress(NotAligned):
+            found = aligned_by_marker(replace(log, stands_for="before"), MARKERS, 0, WITHIN_S)
+            assert found.offset_s == pytest.approx(0.3, abs=found.doubt_s)
+
+
+def test_that_drift_was_not_checked_is_a_doubt() -> None:
+    """Of a log that shows one marker; whoever states that clocks agree states it for the whole run."""
+    log = replace(log_of(np.random.default_rng(4), 0.3, 10.0, 0.02, True), stands_for="before")
+    one = aligned_by_marker(cut(log, 0.0, 70.0), MARKERS, 0, WITHIN_S)
+    assert [("drift_not_checked", False)] == [(doubt.code, doubt.blocks) for doubt in doubts_of_place(one)]
+    assert () == doubts_of_place(aligned_by_marker(log, MARKERS, 0, WITHIN_S))
+    assert () == doubts_of_place(by_clock(log, 0.1))
 
 
 def test_a_log_that_is_too_slow_is_refused() -> None:
     """A reading every five seconds sees little of pulses that last as long; the remedy says how many it takes."""
     log = log_of(np.random.default_rng(0), 0.0, 0.2, 0.02, True)
-    with pytest.raises(NotAligned, match="was not found") as refused:
+    with pytest.raises(NotAligned, match="has at most 8 readings in the time of the markers") as refused:
         aligned_by_marker(log, MARKERS, 0, WITHIN_S)
     assert "at least twice per second" in str(refused.value.advice)
 

@@ -205,3 +205,19 @@ def test_a_log_that_ends_before_the_run(results: Path, log: Path) -> None:
     found = join(results, log, *MAPPING)
     assert found.return_value == 0
     assert "repeat 2: the log does not cover the repeat" in found.output
+    assert "nothing shows whether the meter's clock drifted" in found.output
+
+
+def test_a_log_that_ends_at_the_idle_of_the_second_marker(results: Path, log: Path, tmp_path: Path) -> None:
+    """It ends 3 s before the first pulse there: both repeats have their energy, by the first marker alone, which is
+    said and stands in the record."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    log.write_text("\n".join(lines[: 1 + 5 * (5 + 47)]), encoding="utf-8")
+    found = join(results, log, *MAPPING, "-o", tmp_path / "metered")
+    assert found.return_value == 0
+    assert "The log ends before the run and the marker after it do." in found.output
+    assert "nothing shows whether the meter's clock drifted" in found.output
+    (run,) = load_records(tmp_path / "metered")
+    assert run.record.meter is not None
+    assert "drift_not_checked" in run.record.meter.doubts
+    assert [1, 1] == [len(repeat.energy.channels) for repeat in run.record.repeats if repeat.energy]

@@ -307,32 +307,32 @@ class Agent:
         self.at_boundary()
         if self._stopping:
             self.spool.remove(carried.id)
-            return
+        else:
+            self._over(carried, self._outcome(carried, status))
+
+    def _outcome(self, carried: Carried, status: int) -> Finished | Refused:
+        order, device = carried.order, self.name
         if carried.is_dropped:
-            told = sentence("fleet.dropped", device=self.name)
-            self._over(carried, self._refused(carried.order, "dropped", told))
-            return
+            return self._refused(order, "dropped", sentence("fleet.dropped", device=device))
         seconds = (time.monotonic_ns() - carried.began_ns) / 1e9
         try:
-            result = self.spool.end(carried.id, self.name, seconds)
+            result = self.spool.end(carried.id, device, seconds)
+        except FileNotFoundError:
+            remedy = sentence("fleet.order_removed.remedy")
+            return self._refused(order, "crashed", sentence("fleet.order_removed", device=device), remedy)
         except OSError as error:
             code = "disk_full" if error.errno in FULL else "crashed"
-            self._over(carried, self._refused(carried.order, code, error.strerror or str(error)))
-            return
+            return self._refused(order, code, error.strerror or str(error))
         if result.files:
-            self._over(carried, result)
-        elif carried.refused is not None:
-            said = carried.refused
+            return result
+        if (said := carried.refused) is not None:
             if said.code == DRIFTS:
                 self.quarantine(said.text)
-                self._over(carried, self._in_quarantine(carried.order))
-                return
-            self._over(carried, self._refused(carried.order, said.code, said.text, said.remedy))
-        else:
-            last = "" if carried.child is None else carried.child.last_words()
-            crashed = sentence("fleet.crashed", status=status, last=last)
-            remedy = sentence("fleet.crashed.remedy", device=self.name)
-            self._over(carried, self._refused(carried.order, "crashed", crashed, remedy))
+                return self._in_quarantine(order)
+            return self._refused(order, said.code, said.text, said.remedy)
+        last = "" if carried.child is None else carried.child.last_words()
+        remedy = sentence("fleet.crashed.remedy", device=device)
+        return self._refused(order, "crashed", sentence("fleet.crashed", status=status, last=last), remedy)
 
     def _over(self, carried: Carried, answer: Finished | Refused) -> None:
         if isinstance(answer, Refused):

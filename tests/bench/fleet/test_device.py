@@ -241,15 +241,19 @@ def test_a_run_that_died_while_nobody_waited_counts_once(rack: Rack) -> None:
 
 
 def test_orders_may_be_removed_while_one_runs(rack: Rack) -> None:
-    """With the folder of all of them: the device says that nothing waits, and takes the next order."""
+    """With the folder of all of them: the device says that nothing waits, tells the client whose run had no folder any
+    more what to delete in future, and takes the next order."""
     rack.send()
-    rack.task()
+    task = rack.task()
     rack.child()
     shutil.rmtree(rack.agent.spool.folder_of(ORDER.id).parent)
     state = rack.agent.state()
     assert (0, ()) == (state.finished_since_utc_ns, state.finished)
     assert () == rack.agent.spool.lost()
     rack.children[0].ended(-9)
+    assert "crashed" == refused(answer := task.answer())
+    assert "was removed" in str(answer.reason)  # type: ignore[union-attr]
+    assert "odb fleet status --json" in str(answer.remedy)  # type: ignore[union-attr]
     later = rack.task()
     rack.child().record()
     assert isinstance(later.answer(), Finished)

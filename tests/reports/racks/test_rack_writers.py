@@ -51,6 +51,11 @@ def test_what_was_not_planned_is_not_counted_as_missing(rack: Rack) -> None:
     assert told in re.sub(r"\\(.)", r"\1", text)
     missing = json.loads(JsonRack().render(rack))["missing"]
     assert (len(rack.gaps), left_out) == (len(missing), sum(gap["state"] == "left_out" for gap in missing))
+    devices = contents(rack).tables[0]
+    assert ["missing", "left_out"] == [column.key for column in devices.columns[-2:]]
+    counted = {row[0].value: (row[-2].value, row[-1].value) for row in devices.rows}
+    assert ("1", "0") == counted["board-1"]
+    assert ("0", "1") == counted["old-1"] == counted["snapdragon-1"]
 
 
 def test_a_doubted_figure_is_struck(rack: Rack) -> None:

@@ -98,9 +98,9 @@ MEMBERS = {
     "failed": {"not_measured"},
     "outputs": {
         *("output_mismatch", "seeded_mismatch", "seeded_work", "nondeterministic_output", "output_unchecked"),
-        *("cached_results", "record_edited", "recomputed", "repeats_set_aside", "quality_of_another"),
-        *("dataset_incomplete", "short_generation", "degenerate_generation", "answers_differ", "other_tool"),
-        "deadline_missed",
+        *("cached_results", "cache_unchecked", "record_edited", "recomputed", "repeats_set_aside"),
+        *("quality_of_another", "dataset_incomplete", "short_generation", "degenerate_generation", "answers_differ"),
+        *("other_tool", "deadline_missed"),
     },
     "placement": {"fallback", "emulated", "emulated_processor"},
     "noise": {

@@ -58,6 +58,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "throttled": Code(invalidates=True, group="noise", about="steady_state"),
         "unplugged_midway": Code(invalidates=True, group="noise", about="times"),
         "cached_results": Code(invalidates=True, group="outputs", about="steady_state"),
+        "cache_unchecked": Code(invalidates=False, group="outputs", about="steady_state"),
         "on_battery": Code(invalidates=False, group="noise", about="times"),
         "timer_too_coarse": Code(invalidates=True, group="noise", about="steady_state"),
         "idle_overran": Code(invalidates=True, group="noise", about="steady_state"),

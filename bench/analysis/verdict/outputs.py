@@ -117,6 +117,13 @@ def _why_unchecked(fidelity: Fidelity, drawn: bool) -> Sentence:
     )
 
 
+def _cache_unchecked(run: RecordedRun) -> Reason | None:
+    tried = run.record.repeated_input
+    if tried is None or not tried.reason:
+        return None
+    return reason("cache_unchecked", sentence("verdict.cache_unchecked", why=tried.reason), {"rounds": 0})
+
+
 OUTPUT_CHECKS: Mapping[str, Check] = MappingProxyType(
     {
         "output_mismatch": _output_mismatch,
@@ -124,5 +131,6 @@ OUTPUT_CHECKS: Mapping[str, Check] = MappingProxyType(
         "seeded_work": _seeded_work,
         "nondeterministic_output": _nondeterministic_output,
         "output_unchecked": _output_unchecked,
+        "cache_unchecked": _cache_unchecked,
     }
 )

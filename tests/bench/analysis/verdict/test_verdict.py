@@ -119,6 +119,10 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
         run_of(replace(sound_record(), repeated_input=RepeatedInput(FRESH, CACHED, FRESH))),
         "An input run again at once took 10 % of the time of a new one, 100 and 995 µs in 8 rounds",
     ),
+    "cache_unchecked": (
+        run_of(replace(sound_record(), repeated_input=RepeatedInput(reason="the pass failed: it was killed"))),
+        "Whether a cache answers was not found out: the pass failed: it was killed.",
+    ),
     "nondeterministic_output": (
         run_of(replace(sound_record(), determinism=Determinism(2, False, ("y",), 0.5, 0.8, False))),
         "The same input was run 2 times: y differed by up to 0.5, cosine 0.800000.",
@@ -189,6 +193,7 @@ SILENT: dict[str, RecordedRun] = {
     "output_mismatch": run_of(replace(sound_record(), fidelity=Fidelity("ort:cpu", cosine_min=0.99, ok=True))),
     "seeded_mismatch": run_of(replace(sound_record(), fidelity=seeded(by_degree=False))),
     "seeded_work": run_of(fed("file")),
+    "cache_unchecked": run_of(replace(sound_record(), repeated_input=RepeatedInput(FRESH, FRESH, FRESH))),
     "nondeterministic_output": run_of(replace(sound_record(), determinism=Determinism(2, True))),
     "output_unchecked": run_of(replace(sound_record(), fidelity=Fidelity("ort:cpu", ok=False))),
     "short_generation": run_of(generating(32)),

@@ -174,7 +174,8 @@ class LogitsSession(Protocol):
     """A token session that lets its logits be seen."""
 
     def logits(self, ids: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-        """Float32 [n, vocab_size]: the logits after each of ``ids`` (int64 [n]), from an empty cache."""
+        """Float32 [n, vocab_size]: the logits after each of ``ids`` (int64 [n]), from an empty cache; NaN as it
+        comes."""
         ...
 
 
@@ -188,7 +189,9 @@ class NextLogitsSession(Protocol):
         ...
 
     def next_logits(self, ids: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-        """Float32 [vocab_size]: the logits after the last of ``ids`` (int64 [n]), appended to what the cache holds."""
+        """Float32 [vocab_size]: the logits after the last of ``ids`` (int64 [n]), appended to what the cache holds; NaN
+        as it comes, which the harness refuses. Another ``next_logits`` or a ``reset`` follows, no ``decode``: no token
+        was chosen."""
         ...
 
 

@@ -54,7 +54,7 @@ def judge_texts(asked: ToJudge, session: OpenedText) -> Judged:
     source = asked.made_for.source
     tokenizer = cache(lambda: tokenizer_of(session.tokenizer(), asked.tokenizer, source))
     if asked.windows is None:
-        samples, facts = _cut(asked, decoder, tokenizer, session.logits is None)
+        samples, facts = _cut(asked, decoder, tokenizer, draws=session.begin_text is not None)
     else:
         samples, facts = load_samples(asked.windows), _facts(asked, [], [])
     kept = asked.folder / "windows.npz"
@@ -87,8 +87,9 @@ def _texts(tokenizer: Found, generated: "Ids") -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(stream(int(token)) for token in ids if token >= 0) for stream, ids in streams)
 
 
-def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found, no_logits: bool) -> "tuple[TextSamples, DatasetFacts]":
-    """The samples of all files, within the limits; a file that cannot be used is left out, and told."""
+def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found, draws: bool) -> "tuple[TextSamples, DatasetFacts]":
+    """The samples of all files, within the limits; a file that cannot be used is left out, and told. ``draws``: whether
+    texts can be drawn."""
     windows: list[Ids] = []
     items: list[Item] = []
     left: list[tuple[Path, OdbError]] = []
@@ -119,7 +120,7 @@ def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found, no_logits: bool
     own, left_out = _prompts(asked, decoder, tokenizer, some)
     told += left_out
     sampling = sampling_of(asked.dataset)
-    if sampling is not None and no_logits:
+    if sampling is not None and not draws:
         told.append(sentence("quality.limit.sampling_needs_logits"))
     samples = TextSamples(some, own, asked_items, limits.generated if own else 0, sampling)
     without = [LeftOut(file.name, file.name, problem_of(error)) for file, error in left]

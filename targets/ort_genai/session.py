@@ -60,6 +60,11 @@ class OrtGenaiSession:
         self._chosen = False
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
+        self._token = greedy(self._appended(ids))
+        return self._token
+
+    def _appended(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
+        """The logits after ``ids``, which follow what the cache holds."""
         tokens = prompt(ids, self._opened.decoder)
         windows.refuse_prompt(tokens[0], self._opened.decoder, follows=self._length > 0, whole=self._whole)
         before = self._length
@@ -70,8 +75,8 @@ class OrtGenaiSession:
         self._generator.append_tokens(tokens[0].astype(np.int32))
         self._length = length
         self._whole = length == before + tokens.shape[1]
-        self._token = greedy(self._generator.get_logits())
-        return self._token
+        logits: npt.NDArray[Any] = self._generator.get_logits()
+        return logits
 
     def decode(self) -> int:
         started(self._length)
@@ -141,8 +146,7 @@ class OrtGenaiSession:
         return not self._opened.decoder.window
 
     def next_logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
-        self.prefill(ids)
-        return last_row(self._generator.get_logits())
+        return last_row(self._appended(ids))
 
     def tokenizer(self) -> Tokenizer | None:
         return OrtGenaiTokenizer(self._opened.model) if self._opened.has_tokenizer else None

@@ -11,7 +11,7 @@ run the cache moves to the left by the tokens that come in, ``past = present[:, 
 places and costs one copy of the cache on the CPU. The cache is full when all padding is used.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,22 +127,21 @@ class FixedShapeTokenSession(OrtFacts):
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
         """As many tokens at once as the prefill graph takes; what is left of them one by one."""
-        self._each(prompt(ids, self._decoder), lambda logits: None)
+        for logits in self._each(prompt(ids, self._decoder)):
+            last = logits
+        self._token = greedy(last)
         return self._token
 
     def decode(self) -> int:
         started(self._length)
-        self._take(self._decode, np.array([[self._token]]))
+        self._token = greedy(self._take(self._decode, np.array([[self._token]])))
         return self._token
 
     def logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
         self.reset()
-        parts: list[npt.NDArray[np.float32]] = []
         tokens = prompt(ids, self._decoder)
         each = [tokens[:, i : i + 1] for i in range(tokens.shape[1])] if self._decoder.last_logits else [tokens]
-        for piece in each:
-            self._each(piece, lambda logits: parts.append(logits[0].astype(np.float32)))
-        return np.concatenate(parts)
+        return np.concatenate([logits[0].astype(np.float32) for piece in each for logits in self._each(piece)])
 
     def prefill_tokens(self) -> int:
         return self._layout.prefill.tokens
@@ -151,20 +150,21 @@ class FixedShapeTokenSession(OrtFacts):
         return True
 
     def next_logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
-        rows: list[npt.NDArray[np.float32]] = []
-        self._each(prompt(ids, self._decoder), lambda logits: rows.append(last_row(logits)))
-        return rows[-1]
+        for logits in self._each(prompt(ids, self._decoder)):
+            last = logits
+        return last_row(last)
 
     def reset(self) -> None:
         self._last = None
         self._length = 0
 
-    def _each(self, tokens: "npt.NDArray[np.int64]", seen: "Callable[[npt.NDArray[Any]], None]") -> None:
+    def _each(self, tokens: "npt.NDArray[np.int64]") -> "Iterator[npt.NDArray[Any]]":
+        """The logits of each run that takes in ``tokens`` [1, n]."""
         at_once, begin = self._layout.prefill.tokens, 0
         while begin < tokens.shape[1]:
             whole = tokens.shape[1] - begin >= at_once
             count = at_once if whole else 1
-            seen(self._take(self._prefill if whole else self._decode, tokens[:, begin : begin + count]))
+            yield self._take(self._prefill if whole else self._decode, tokens[:, begin : begin + count])
             begin += count
 
     def _take(self, runner: "Runner", tokens: "npt.NDArray[np.int64]") -> "npt.NDArray[Any]":
@@ -174,7 +174,6 @@ class FixedShapeTokenSession(OrtFacts):
         positions = np.arange(self._length, self._length + count)
         self._length += count
         logits = runner.run(tokens, positions, self._length)
-        self._token = greedy(logits)
         self._last = runner
         return logits
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from bench.errors import InputError
+from bench.errors import InputError, RunFailure
 from bench.suite.dataset_options import SAMPLING, DatasetAsk, read_options
 from bench.words import sentence
 
@@ -50,12 +50,17 @@ def drawn(
 ) -> "tuple[tuple[int, ...], Array]":
     """``tokens`` ids after ``prompt``, which is the dataset's ``number``-th, and the scores [tokens, vocab_size] that
     each of them was highest in: logits plus the noise times the temperature. ``next_logits``: takes the text's next
-    ids, first ``prompt``, and returns the logits [vocab_size] after the last."""
+    ids, first ``prompt``, and returns the logits [vocab_size] after the last. Raises ``RunFailure`` for NaN among
+    them, from which nothing can be drawn."""
     import numpy as np
 
     new, ids, rows = np.asarray(prompt, np.int64), [], []
     for place in range(tokens):
         logits = np.asarray(next_logits(new), np.float64)
+        if np.isnan(logits).any():
+            raise RunFailure(
+                "runtime_error", sentence("target.logits_hold_nan"), sentence("target.run_in_float32"), "judge"
+            )
         rows.append(_scores(logits, number, place, sampling))
         ids.append(int(rows[-1].argmax()))
         new = np.array(ids[-1:], np.int64)

@@ -1,64 +1,20 @@
 """A language model beside its reference: figures computed by hand from known logits."""
 
 import math
-from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
+from bigrams import EVEN, SURE, TURNS, VOCAB, answers, ids
 
 from bench.analysis.outputs.first_divergence import aligned, equal_prefix
 from bench.analysis.quality import compare, summarise
-from bench.contracts import SessionFacts
-from bench.measure.text_driver import NextLogits, OpenedText, whole_texts
-from bench.quality.text.answers import TextAnswers, answer, load_answers
+from bench.quality.text.answers import TextAnswers
 from bench.quality.text.limits import TextLimits, stride_of
 from bench.quality.text.metrics import own_results, parts_of
 from bench.quality.text.pairs import compared
 from bench.quality.text.samples import Item, TextSamples, beginnings, evenly, load_samples, windows_of
-from bench.quality.text.sampling import Sampling, drawn
 from bench.stats.samples import token_tails
-
-VOCAB = 4
-
-
-class Bigram:
-    """A model whose logits follow from the last token alone: row ``t`` of ``table`` [4, 4] comes after token t."""
-
-    def __init__(self, table: list[list[float]]) -> None:
-        self._table = np.array(table, np.float32)
-
-    def logits(self, ids: np.ndarray) -> np.ndarray:
-        return self._table[ids]
-
-    def begin_text(self) -> NextLogits:
-        return whole_texts(self.logits)
-
-    def greedy(self, context: np.ndarray, prompt: np.ndarray, tokens: int) -> tuple[int, ...]:
-        found, last = [], int(prompt[-1])
-        for _ in range(tokens):
-            last = int(self._table[last].argmax())
-            found.append(last)
-        return tuple(found)
-
-
-EVEN = Bigram([[0, math.log(2), 0, 0], [0, 0, math.log(2), 0], [0, 0, 0, math.log(2)], [math.log(2), 0, 0, 0]])
-"""The next number has probability 2/5, each other 1/5."""
-SURE = Bigram([[0, math.log(7), 0, 0], [0, 0, math.log(7), 0], [0, 0, 0, math.log(7)], [math.log(7), 0, 0, 0]])
-"""7/10 and 1/10."""
-TURNS = Bigram([[0, math.log(2), 0, 0], [0, 0, math.log(2), 0], [0.9, 0, 0, math.log(2)], [math.log(2), 0, 0, 0]])
-"""As EVEN, but after 2 comes 0."""
-
-
-def answers(model: Bigram, samples: TextSamples, folder: Path) -> TextAnswers:
-    folder.mkdir(exist_ok=True)
-    return load_answers(answer(model, samples, VOCAB, folder))  # type: ignore[arg-type]
-
-
-def ids(*tokens: int) -> np.ndarray:
-    return np.array(tokens, np.int64)
 
 
 def test_perplexity_leaves_out_first_tokens_and_weights_by_tokens(tmp_path: Path) -> None:
@@ -133,110 +89,6 @@ def test_the_first_difference_with_its_margin(tmp_path: Path) -> None:
         *(pair.logit_error_p99, found["divergences_explained"].value),
         found["divergences_explained"].n,
     )
-
-
-def drawn_answers(model: Bigram, folder: Path, prompts: int = 1, **how: Any) -> TextAnswers:
-    samples = TextSamples(prompts=(ids(0),) * prompts, generated=200, sampling=Sampling(**how))
-    return answers(model, samples, folder)
-
-
-def test_drawn_texts_follow_the_distribution_and_the_seed(tmp_path: Path) -> None:
-    """After each number EVEN gives the next one 2/5, at half the temperature 4/7, within three standard errors of 2,000
-    draws; the same seed gives the same texts, and another one others, as does another prompt's number."""
-
-    def share(found: TextAnswers) -> float:
-        before = np.concatenate([np.zeros((10, 1), np.int64), found.generated[:, :-1]], 1)
-        return float((found.generated == (before + 1) % VOCAB).mean())
-
-    one = drawn_answers(EVEN, tmp_path / "a", 10, temperature=1.0, seed=3)
-    assert 2 / 5 == pytest.approx(share(one), abs=3 * math.sqrt(0.24 / 2000))
-    cold = drawn_answers(EVEN, tmp_path / "b", 10, temperature=0.5, seed=3)
-    assert 4 / 7 == pytest.approx(share(cold), abs=3 * math.sqrt(0.245 / 2000))
-    again, other = (drawn_answers(EVEN, tmp_path / str(seed), 10, temperature=1.0, seed=seed) for seed in (3, 4))
-    assert again.generated.tolist() == one.generated.tolist() != other.generated.tolist()
-    assert one.generated[0].tolist() != one.generated[1].tolist()
-
-
-def test_only_the_most_likely_tokens_are_drawn(tmp_path: Path) -> None:
-    """Two fifths are in the next number alone; a little more takes a second one, the lowest of equals."""
-    sole = drawn_answers(EVEN, tmp_path / "a", temperature=1.0, top_p=0.39)
-    assert [1, 2, 3, 0] * 50 == sole.generated[0].tolist()
-    pair = drawn_answers(EVEN, tmp_path / "b", temperature=1.0, top_p=0.41)
-    before = [0, *pair.generated[0].tolist()]
-    steps = {(a, b) for a, b in pairwise(before)}
-    assert {(0, 0), (0, 1), (1, 0), (1, 2), (2, 0), (2, 3), (3, 0), (3, 1)} == steps
-
-
-def test_a_model_and_its_reference_draw_with_the_same_noise(tmp_path: Path) -> None:
-    """Equal models draw equal texts. Of two that differ the margin at the first difference is of logits with noise,
-    which the error is free of: it is that of the logits."""
-    samples = TextSamples(prompts=(ids(0), ids(1)), generated=100, sampling=Sampling(1.0, seed=1))
-    samples.save(tmp_path / "samples.npz")
-    assert samples.sampling == load_samples(tmp_path / "samples.npz").sampling
-    reference, run = answers(EVEN, samples, tmp_path / "a"), answers(TURNS, samples, tmp_path / "b")
-    same = compared(samples, reference, reference)
-    assert [100, 100] == [one.token_prefix for one in same.divergences]
-    parted = [one for one in compared(samples, reference, run).divergences if one.token is not None]
-    assert parted
-    assert all(one.logit_gap is not None and 0 <= one.logit_gap < 0.9 for one in parted)
-    assert [0.9] * len(parted) == pytest.approx([one.logit_error for one in parted], rel=1e-5)
-
-
-def test_a_text_is_drawn_on_the_cache_as_by_passes_over_all_of_it() -> None:
-    """The same ids and scores, bit for bit, with one step a token; a session that cannot computes whole texts."""
-
-    class Stepwise:
-        """``taken``: how many ids it was given at once."""
-
-        def __init__(self, shows: bool) -> None:
-            self.shows, self.taken, self.text = shows, list[int](), ids()
-
-        def shows_next(self) -> bool:
-            return self.shows
-
-        def reset(self) -> None:
-            self.text = ids()
-
-        def logits(self, text: np.ndarray) -> np.ndarray:
-            """Of the whole text: of its sum, and not of its last token alone."""
-            self.taken.append(len(text))
-            return EVEN.logits(text.cumsum() % VOCAB)
-
-        def next_logits(self, new: np.ndarray) -> np.ndarray:
-            self.taken.append(len(new))
-            self.text = np.append(self.text, new)
-            return np.asarray(EVEN.logits(self.text.sum()[None] % VOCAB)[0])
-
-        def prefill(self, new: np.ndarray) -> int:
-            raise AssertionError
-
-        def decode(self) -> int:
-            raise AssertionError
-
-        def facts(self) -> SessionFacts:
-            return SessionFacts("")
-
-        def placement(self) -> None:
-            return None
-
-    stepwise, whole = Stepwise(True), Stepwise(False)
-    found = []
-    for session in (stepwise, whole):
-        opened = OpenedText(session)
-        assert opened.begin_text is not None
-        for _ in range(2):
-            found.append(drawn(opened.begin_text(), ids(0, 1), 20, 3, Sampling(1.0, 0.9, 5)))
-    (first, scores), *others = found
-    for tokens, rows in others:
-        assert (first, scores.tobytes()) == (tokens, rows.tobytes())
-    assert [2, *[1] * 19] * 2 == stepwise.taken
-    assert [*range(2, 22)] * 2 == whole.taken
-
-
-def test_an_engine_without_logits_draws_nothing(tmp_path: Path) -> None:
-    samples = TextSamples(prompts=(ids(0),), generated=3, sampling=Sampling(1.0))
-    hidden = SimpleNamespace(logits=None, begin_text=None, greedy=EVEN.greedy)
-    assert not len(answers(hidden, samples, tmp_path).generated)  # type: ignore[arg-type]
 
 
 def test_an_engine_without_logits_still_shows_where_texts_part(tmp_path: Path) -> None:

@@ -357,3 +357,41 @@ def test_dropped_frames_leave_no_room_for_drift(dropped: int, stands: bool) -> N
     samples = {**run.samples, "dropped_ns_0": np.arange(dropped) * 20 * MS}
     samples |= {name: run.samples[name][dropped:] for name in ("due_ns_0", "start_ns_0", "latency_ns_0")}
     assert stands is frames_stand(timed(RecordedRun(run.record, samples)), [Drift(0.2, 0.1, 0.3, 6)])
+
+
+@pytest.mark.parametrize(
+    ("deadline", "drifted", "beyond_ns", "frames", "stands"),
+    [
+        ("", [Drift(0.5, 0.2, 1.0, 6)], 0, 200, True),  # 10 ms, and 10 ms more: done as the next frame is due
+        ("", [Drift(0.5, 0.2, 1.0, 6)], 1, 2, True),
+        ("", [Drift(0.5, 0.2, 1.0, 6)], 1, 3, False),
+        ("", [Drift(-0.2, -1.0, 0.1, 6)], 0, 200, True),  # it became faster: what it was before may come again
+        ("", [Drift(-0.2, -1.0, 0.1, 6)], 1, 3, False),
+        ("", [Drift(0.1, 0.05, 0.2, 6), Drift(0.5, 0.2, 1.0, 6)], 1, 3, False),  # the worst of the processes
+        (",deadline=15ms", [Drift(0.3, 0.1, 0.5, 6)], 0, 200, True),  # the deadline comes before the next frame
+        (",deadline=15ms", [Drift(0.3, 0.1, 0.5, 6)], 1, 3, False),
+        (",deadline=30ms", [Drift(0.5, 0.2, 1.0, 6)], 0, 200, True),  # and here the next frame before the deadline
+        (",deadline=30ms", [Drift(0.5, 0.2, 1.0, 6)], 1, 3, False),
+    ],
+)
+def test_the_edge_at_which_a_frame_is_safe_from_drift(
+    deadline: str, drifted: list[Drift], beyond_ns: int, frames: int, stands: bool
+) -> None:
+    """200 frames of 10 ms, some of them longer by a nanosecond: of these, two may be in doubt."""
+    run = run_of_devices(CAMERA + deadline, [Device([10 * MS])], replace(QUIET, max_duration_ns=4 * SECOND))
+    latency = run.samples["due_ns_0"] * 0 + 10 * MS
+    latency[:frames] += beyond_ns
+    samples = {**run.samples, "start_ns_0": run.samples["due_ns_0"], "latency_ns_0": latency}
+    assert stands is frames_stand(timed(RecordedRun(run.record, samples)), drifted)
+
+
+def test_of_few_frames_one_may_be_in_doubt() -> None:
+    """A hundredth of 50 is less than one."""
+    run = run_of_devices(CAMERA, [Device([10 * MS])], replace(QUIET, max_duration_ns=SECOND))
+    due = run.samples["due_ns_0"]
+    assert 50 == len(due)
+    for frames, stands in ((1, True), (2, False)):
+        latency = due * 0 + 10 * MS
+        latency[-frames:] += 1
+        samples = {**run.samples, "start_ns_0": due, "latency_ns_0": latency}
+        assert stands is frames_stand(timed(RecordedRun(run.record, samples)), [Drift(0.5, 0.2, 1.0, 6)])

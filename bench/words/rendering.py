@@ -1,7 +1,7 @@
 """Fills templates in. A placeholder is ``{name}`` or ``{name:form}``; a form is one of
 
-    a number's format of Python   ``.1f``  ``,``  ``+.2f``  ``d``, written with the signs of the language; ``.3g`` of a
-                                  large number is 7,740, not 7.74e+03
+    a number's format of Python   ``.1f``  ``,``  ``+.2f``  ``d``, written with the signs of the language; from 1,000
+                                  on ``.3g`` and ``.4g`` are in groups: 7,740, 1,234
     a measure                     ``ns``  ``bytes``  ``joules``  ``quantity``  ``percent`` (of a fraction)
                                   ``rough`` (of a fraction, to two digits)  ``change`` (of a ratio)  ``similarity``
                                   ``digits``  ``gap`` (a count in groups)  ``when`` (an ISO 8601 time)
@@ -19,6 +19,7 @@ form does not fit is shown as it is.
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import cache
 from string import Formatter
 from types import MappingProxyType
@@ -117,16 +118,18 @@ def shown(value: Any, form: str, catalogue: Catalogue) -> str:
     return format(value, form) if form else str(value)
 
 
-LONGEST = 1e15
-"""From here on a number is easier to read with its exponent."""
+GROUPED, LONGEST = 1e3, 1e15
+"""From the first on a number is in groups, from the second on it is easier to read with its exponent."""
 
 
 def _without_exponent(value: float, form: str) -> str:
-    """``value`` in ``form``; rounded to significant digits, a large one is written out in groups."""
+    """``value`` in ``form``. Rounded to significant digits, one from 1,000 on is written out in groups, as all counts
+    are; ``g`` alone is a number as it was given, and is in groups where Python would write an exponent."""
     text = format(value, form)
-    if not form.endswith("g") or "e+" not in text or abs(value) >= LONGEST:
+    written = "e+" in text or ("." in form and abs(float(text)) >= GROUPED)
+    if not form.endswith("g") or not written or abs(value) >= LONGEST:
         return text
-    return format(float(text), f"{'+' if text.startswith('+') else ''},.0f")
+    return format(Decimal(text), f"{'+' if text.startswith('+') else ''},f")
 
 
 def counted(count: int, noun: str, catalogue: Catalogue, *, grouped: bool = False) -> str:

@@ -77,7 +77,8 @@ def run_job(
 ) -> Result[T]:
     """Spawn a worker for ``job`` in its plugin's environment, wait for it, leave no process behind.
 
-    ``folder`` is the job's own, and is made if missing: its log, and the arrays it leaves. The answer is a ``Failed``
+    ``folder`` is the job's own, and is made if missing: its log, the arrays it leaves, and its temporary files, which a
+    worker that is killed does not remove. The answer is a ``Failed``
     made up from how the worker died where it told none.
 
     ``take_turn`` blocks until a worker that measures in turns may go on; see ``bench.process.turnstile``. ``on_spawn``
@@ -95,7 +96,7 @@ def run_job(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env={**os.environ, **(environment or {}), MARK: mark},
+            env={**os.environ, "TMPDIR": str(folder.resolve()), **(environment or {}), MARK: mark},
         )
     phase, timed_out = "start", False
     last: Done | Failed | None = None

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,12 @@ def hang() -> None:
 def killed() -> None:
     """As the out-of-memory killer, or a person, would."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def litter() -> None:
+    """Killed beside its temporary files."""
+    tempfile.mkdtemp(prefix="optimised-")
+    killed()
 
 
 def exhaust() -> None:
@@ -67,6 +74,7 @@ TRICKS: dict[str, Callable[[], None]] = {
     "killed": killed,
     "oom": exhaust,
     "refuse": refuse,
+    "litter": litter,
     "leave": leave,
     "chatter": chatter,
     "unfolder": remove_own_folder,

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,18 @@ def test_a_plugin_that_removes_the_workspace_is_told_as_that(run: Run) -> None:
     assert ["plugin_error"] * 2 == [first.kind, second.kind]
     assert "the run's temporary folder was removed or changed during the run" == second.message
     assert "--input" not in first.message + first.remedy + second.remedy
+
+
+def test_a_killed_worker_leaves_no_temporary_files(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph that a runtime has written out may be as large as the model."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # asked again
+    failure = run(["fake"], ["bad:litter-open"])[0].record.failure
+    assert failure is not None
+    assert "killed" == failure.kind
+    assert [] == list(temporary.iterdir())
 
 
 def test_a_crash_in_a_later_repeat_keeps_the_earlier_phases(run: Run, tmp_path: Path) -> None:

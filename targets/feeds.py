@@ -32,6 +32,16 @@ def refuse_unfit(feeds: Tensors, inputs: Sequence[TensorSpec]) -> None:
         _check(spec, feeds[spec.name])
 
 
+def refuse_unlike(feeds: Tensors, held: Tensors, inputs: Sequence[TensorSpec]) -> None:
+    """As ``refuse_unfit`` for ``feeds`` that go where the arrays ``held`` are, which fit. A pipeline asks for every
+    query, in its time: what has their names, types and shapes is looked at no further."""
+    alike = feeds.keys() == held.keys() and all(
+        (array.dtype, array.shape) == (held[name].dtype, held[name].shape) for name, array in feeds.items()
+    )
+    if not alike:
+        refuse_unfit(feeds, inputs)
+
+
 def _names_differ(missing: list[str], unknown: list[str]) -> Sentence:
     if not unknown:
         return sentence("target.inputs_missing", names=missing)

@@ -30,14 +30,15 @@ def decoded_by_pillow(name: str, file: Path, channels: int) -> "Image":
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image)
-            upright.load()
+        with Image.open(file) as image:  # upright in place: of every photograph a copy less
+            ImageOps.exif_transpose(image, in_place=True)
+            image.load()
     except Exception:  # Pillow's decoders raise whatever they meet in a damaged file
         raise _not_a_whole_image(name, file) from None
-    _refuse_transparent(name, file, upright)
-    wide = upright if upright.mode not in DEEP_GREY else _eight_bits(name, file, upright)
-    return wide.convert("RGB" if channels == 3 else "L")
+    _refuse_transparent(name, file, image)
+    wide = image if image.mode not in DEEP_GREY else _eight_bits(name, file, image)
+    wanted = "RGB" if channels == 3 else "L"
+    return wide if wide.mode == wanted else wide.convert(wanted)
 
 
 def _refuse_transparent(name: str, file: Path, image: "Image") -> None:
@@ -45,7 +46,8 @@ def _refuse_transparent(name: str, file: Path, image: "Image") -> None:
     if not image.has_transparency_data:
         return
     keyed = image.mode in DEEP_GREY  # one grey value counts as transparent; Pillow cannot show which pixels have it
-    if keyed or image.convert("RGBA").getchannel("A").getextrema()[0] != 255:
+    shown = image if "A" in image.getbands() or keyed else image.convert("RGBA")
+    if keyed or shown.getchannel("A").getextrema()[0] != 255:
         raise InputError(
             of_flag("--input", sentence("input.transparent_pixels", name=name, file_name=file.name)),
             sentence("input.flatten_it"),

@@ -58,7 +58,7 @@ class BoundQuery:
         import onnxruntime
 
         self._names = [spec.name for spec in outputs]
-        self._arrays = arrays
+        self.arrays = arrays
         self._values = {name: ort_value(array) for name, array in arrays.items()}
         self._binding = session.io_binding()
         for name, value in self._values.items():
@@ -72,7 +72,7 @@ class BoundQuery:
 
     def refill(self, feeds: Tensors) -> None:
         """Other inputs of the same types and shapes, in the same memory; packed types in new memory."""
-        for name, array in self._arrays.items():
+        for name, array in self.arrays.items():
             if array.dtype.name in PACKED_BITS:
                 self._values[name] = ort_value(feeds[name])
                 self._binding.bind_ortvalue_input(name, self._values[name])
@@ -108,16 +108,16 @@ class PlainQuery:
     """A query through ``run``, for inputs that an IOBinding does not take: text."""
 
     def __init__(self, session: Any, arrays: "Mapping[str, Array]", outputs: Sequence[TensorSpec]) -> None:
-        self._session, self._arrays = session, arrays
+        self._session, self.arrays = session, arrays
         self._names = [spec.name for spec in outputs]
         self._results: list[Array] = []
 
     def __call__(self) -> None:
-        self._results = self._session.run(self._names, self._arrays)
+        self._results = self._session.run(self._names, self.arrays)
 
     def refill(self, feeds: Tensors) -> None:
         """Other inputs of the same types and shapes."""
-        self._arrays = dict(feeds)
+        self.arrays = dict(feeds)
 
     def results(self) -> "list[Array]":
         return self._results

@@ -22,7 +22,7 @@ from bench.contracts import (
 )
 from bench.entry_points import versions
 from bench.errors import RunFailure
-from bench.targets.feeds import owned, refuse_unfit
+from bench.targets.feeds import owned, refuse_unlike
 from bench.targets.ort.errors import RENAMED
 from bench.targets.ort.profile import ProfiledRuns
 from bench.targets.ort.queries import BoundQuery, PlainQuery, element_of, query_of
@@ -117,7 +117,7 @@ class OrtTensorSession(OrtFacts):
     def refill(self, feeds: Tensors) -> None:
         if not self._queries:
             raise RunFailure("bad_input", sentence("target.no_inputs_bound"))
-        refuse_unfit(feeds, self.inputs)
+        refuse_unlike(feeds, self._queries[0].arrays, self.inputs)
         self._queries[0].refill(feeds)
 
     def results(self) -> Tensors:

@@ -5,7 +5,7 @@ import pytest
 
 from bench.contracts import TensorSpec
 from bench.errors import RunFailure
-from bench.targets.feeds import owned
+from bench.targets.feeds import owned, refuse_unlike
 
 SPECS = (TensorSpec("b", "float32", (1, 2)), TensorSpec("a", "int64", ("batch", None)))
 
@@ -62,3 +62,15 @@ def test_missing_and_unknown_inputs_are_named_together() -> None:
     with pytest.raises(RunFailure) as caught:
         owned({"b": np.zeros((1, 2), np.float32), "c": np.zeros(1)}, SPECS)
     assert caught.value.message == "inputs fed and inputs of the graph differ: missing a, unknown c"
+
+
+@pytest.mark.parametrize("change", [{"c": np.zeros(1)}, {"b": np.zeros((1, 2))}, {"a": np.zeros(3, np.int64)}])
+def test_what_is_refilled_is_refused_as_what_is_bound(change: dict[str, np.ndarray]) -> None:
+    """Unlike what is held it is looked at in full: another size of a dimension that the graph leaves open fits."""
+    held = owned(fitting(), SPECS)
+    refuse_unlike(fitting(), held, SPECS)
+    refuse_unlike(fitting() | {"a": np.zeros((5, 4), np.int64)}, held, SPECS)
+    with pytest.raises(RunFailure):
+        refuse_unlike(fitting() | change, held, SPECS)
+    with pytest.raises(RunFailure):
+        refuse_unlike({"a": fitting()["a"]}, held, SPECS)

@@ -2,11 +2,12 @@
 
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from PIL import Image
+from PIL import Image, ImageOps
 
 from bench.contracts import TensorSpec
 from bench.errors import InputError
@@ -113,3 +114,39 @@ def test_the_record_says_which_decoder_ran(tmp_path: Path, decoder: str) -> None
     pipeline = pipeline_of(ask, model, artifact)
     assert isinstance(pipeline, PicturePipeline)
     assert [decoder] == [*pipeline.stages().decode[1]]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("mode", "suffix"), [("RGB", "jpg"), ("L", "jpg"), ("RGB", "png"), ("P", "png"), ("RGB", "webp")]
+)
+def test_pillow_is_asked_for_no_other_picture(orientation: int, mode: str, suffix: str, tmp_path: Path) -> None:
+    """The levels are those of its own recipe, which copies the picture twice, in each orientation."""
+    rng = np.random.default_rng(orientation)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    file = tmp_path / f"a.{suffix}"
+    Image.fromarray(rng.integers(0, 256, (24, 40, 3), np.uint8)).convert(mode).save(file, exif=exif)
+    for channels, name in ((3, "RGB"), (1, "L")):
+        with Image.open(file) as image:
+            wanted = ImageOps.exif_transpose(image).convert(name)
+        found = decoded_by_pillow("x", file, channels)
+        assert (found.mode, found.size) == (name, wanted.size)
+        assert np.array_equal(np.asarray(found), np.asarray(wanted))
+
+
+def test_an_upright_photograph_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither to turn it nor to convert it to what it is: of a photograph of a megapixel each copy takes longer than
+    its normalisation. It is whole when the file is gone."""
+    pixels = np.full((16, 32, 4), 255, np.uint8)
+    Image.fromarray(pixels[:, :, :3]).save(tmp_path / "a.jpg")
+    Image.fromarray(pixels).save(tmp_path / "opaque.png")
+    refuse = Mock(side_effect=AssertionError("a copy"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "copy", refuse)
+        found = decoded_by_pillow("x", tmp_path / "a.jpg", 3)
+        dropped = decoded_by_pillow("x", tmp_path / "opaque.png", 3)
+    for name in ("a.jpg", "opaque.png"):
+        (tmp_path / name).unlink()
+    for picture in (found, dropped):
+        assert np.asarray(picture.resize((8, 4))).min() == 255

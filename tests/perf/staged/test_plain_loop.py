@@ -48,7 +48,7 @@ def staged(model: Path, photos: Path, cache: Path, preprocessing: str) -> Staged
 
 
 def plain(model: Path, files: list[Path], mean: tuple[float, ...], scale: tuple[float, ...]) -> Callable[[], Any]:
-    """A pass as somebody writes it who has the documentation of the three libraries."""
+    """A pass as somebody writes it who has the documentation of the three libraries, and copies no picture."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
@@ -62,7 +62,9 @@ def plain(model: Path, files: list[Path], mean: tuple[float, ...], scale: tuple[
         best = []
         for file in files:
             with Image.open(file) as image:
-                picture = ImageOps.exif_transpose(image).convert("RGB")
+                ImageOps.exif_transpose(image, in_place=True)
+                picture = image.convert("RGB") if image.mode != "RGB" else image
+                picture.load()
             small = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR), np.float32)
             values = (small - middle) / spread
             if nchw:

@@ -16,9 +16,11 @@ from bench.errors import InputError
 from bench.reading import is_file, is_folder
 from bench.record.quality import DatasetFacts
 from bench.record.record import Record, RecordedRun
+from bench.scenarios.staged import TEXT
 from bench.submission.form import Submission, SubmittedModel
 from bench.submission.matching import is_of
 from bench.suite.built_in_datasets import BUILT_IN
+from bench.suite.text_files import files_beside
 from bench.words import sentence
 
 DATASET, PIPED = "dataset", "pipeline_inputs"
@@ -62,7 +64,7 @@ def packed_files(
     packed, and for data that the records were not measured on."""
     files: dict[str, Measured] = {}
     try:
-        models = tuple(_model(one, folder, files_of, files, with_models) for one in submission.models)
+        models = tuple(_model(one, folder, runs, files_of, files, with_models) for one in submission.models)
         inputs = tuple(one for model in submission.models for one in _inputs(model, folder, runs, files, data))
     except OSError as error:
         told = sentence(
@@ -73,7 +75,12 @@ def packed_files(
 
 
 def _model(
-    model: SubmittedModel, folder: Path, files_of: FilesOf, files: dict[str, Measured], with_models: bool
+    model: SubmittedModel,
+    folder: Path,
+    runs: Sequence[RecordedRun],
+    files_of: FilesOf,
+    files: dict[str, Measured],
+    with_models: bool,
 ) -> PackedModel:
     reference, *beside = _reference(model, folder, files_of, files, with_models) or (None,)
     if not names_file(model.source, folder):
@@ -86,8 +93,12 @@ def _model(
     for _, one in found if len(found) > 1 else ():
         for chunk in chunks(one.content):
             digest.update(chunk)
+    base, names = model_place(model.id, model.source).rpartition("/")[0], [name for name, _ in found]
+    of_texts = is_file(place) and any(is_of(run.record, model) and reads_beside(run.record) for run in runs)
+    texts = {f"{base}/{file.name}": file for file in files_beside(place)} if of_texts else {}
+    lying = [(name, measured(file)) for name, file in texts.items() if name not in names]
     if with_models:
-        files.update({f"{DATA}{name}": one for name, one in found})
+        files.update({f"{DATA}{name}": one for name, one in (*found, *lying)})
     return PackedModel(
         model.id,
         "folder" if is_folder(place) else "file",
@@ -95,9 +106,19 @@ def _model(
         sha256=digest.hexdigest() if len(found) > 1 else found[0][1].sha256,
         size_bytes=sum(one.size_bytes for _, one in found),
         files=tuple(PackedFile(name, one.size_bytes, one.sha256) for name, one in found),
+        beside=tuple(PackedFile(name, one.size_bytes, one.sha256) for name, one in lying),
         reference=reference,
         reference_beside=tuple(beside),
     )
+
+
+def reads_beside(record: Record) -> bool:
+    """Whether texts were made tokens by what lies beside the model's file. A model that was made from its file, as from
+    a ``.gguf``, got its tokenizer from there, too."""
+    plan, quality = record.plan, record.quality
+    of_texts = plan.model.task == "text_generation" or (plan.pipeline is not None and plan.pipeline.kind == TEXT)
+    judged = quality is not None and quality.dataset.tokenizer is not None
+    return plan.model.source is None and (of_texts or judged)
 
 
 def _found(name: str, place: Path, files: Sequence[Path]) -> list[tuple[str, Measured]]:

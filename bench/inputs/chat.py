@@ -21,14 +21,11 @@ from msgspec import Struct
 
 from bench.errors import InputError
 from bench.inputs.prompts import Message, Prompt
-from bench.inputs.tokenizer_file import beside
 from bench.reading import MIB, read_bytes, read_object, read_text
 from bench.record.inputs import TemplateUsed
+from bench.suite.text_files import CONFIG, GRAPHS, JINJA, TEMPLATE, beside
 from bench.words import Sentence, sentence
 
-CONFIG, JINJA, JSON = "tokenizer_config.json", "chat_template.jinja", "chat_template.json"
-GRAPHS = "*_tokenizer.xml"
-"""Tokenizers that are graphs; they keep the template in their ``rt_info``."""
 SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 """That templates know; a template that writes any role's name lets a mistyped one pass."""
@@ -70,10 +67,10 @@ def template_beside(model: Path) -> Template | None:
 
 
 def _places(model: Path, config: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
-    jinja, other = (beside(model, name) for name in (JINJA, JSON))
+    jinja, other = (beside(model, name) for name in (JINJA, TEMPLATE))
     yield JINJA, None if jinja is None else read_text(jinja, name=JINJA)
     yield CONFIG, _named(config.get("chat_template"))
-    yield JSON, None if other is None else _named(read_object(other, JSON).get("chat_template"))
+    yield TEMPLATE, None if other is None else _named(read_object(other, TEMPLATE).get("chat_template"))
     for graph in sorted(model.parent.glob(GRAPHS)):
         yield graph.name, _of_graph(graph)
 

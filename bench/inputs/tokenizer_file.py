@@ -16,9 +16,10 @@ from bench.contracts import DecoderSpec, Source, TextStream, Tokenizer
 from bench.entry_points import versions
 from bench.errors import InputError, RunFailure
 from bench.inputs.prompts import Prompt, encoded
-from bench.reading import MIB, NOT_DECODED, is_file, read_bytes
+from bench.reading import MIB, NOT_DECODED, read_bytes
 from bench.record.record import Failure
 from bench.record.text import TokenizerUsed
+from bench.suite.text_files import REFUSED, TOKENIZER, beside
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
@@ -26,20 +27,11 @@ if TYPE_CHECKING:
 
     Ids = np.ndarray[Any, Any]
 
-TOKENIZER = "tokenizer.json"
-REFUSED = "tokenizer_refused.json"
 MOST_TOKENIZER_BYTES = 128 * MIB
 """The largest in use, for 262,144 tokens, has 33 MB."""
 LIBRARY = "tokenizers"
 ADDED_TOKENS = 2
 """A tokenizer makes at most one token per byte of text, and puts this many around it."""
-
-
-def beside(model: Path, name: str) -> Path | None:
-    """The file ``name`` in the folder of the model's file, or in the parent of a folder ``onnx``; ``None`` if there is
-    none."""
-    folders = [model.parent, *([model.parent.parent] if model.parent.name == "onnx" else [])]
-    return next((folder / name for folder in folders if is_file(folder / name)), None)
 
 
 def tokenizer_beside(model: Path) -> Path | None:

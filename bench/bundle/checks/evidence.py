@@ -7,12 +7,13 @@ from bench.bundle.archive import chunks
 from bench.bundle.checks.subject import NotChecked, Subject, Wrong
 from bench.bundle.contents.layout import DATA, INPUTS, MODELS, RECORDS
 from bench.bundle.contents.lists import PackedFile, PackedInput, PackedModel, named_inputs
-from bench.bundle.packed_files import DATASET, PIPED, dataset_hashes, measured_on, pipeline_hashes
+from bench.bundle.packed_files import DATASET, PIPED, dataset_hashes, measured_on, pipeline_hashes, reads_beside
 from bench.record.record import Record
 from bench.store.records import RECORD, record_folders
 from bench.submission.form import RECORDS as RECORD_FOLDER
 from bench.submission.form import Submission, SubmittedModel
 from bench.submission.matching import is_of
+from bench.suite.text_files import TOKENIZER
 from bench.words import sentence
 
 
@@ -71,7 +72,7 @@ def models(subject: Subject) -> Iterator[Wrong]:
 def _files(subject: Subject, model: PackedModel, packed: set[str]) -> Iterator[Wrong]:
     """Whether the files that the list names are there, or are not."""
     reference = [] if model.reference is None else [model.reference, *model.reference_beside]
-    listed = (*model.files, *reference)
+    listed = (*model.files, *model.beside, *reference)
     for file in listed:
         name = f"{DATA}{file.name}"
         if not name.startswith(f"{MODELS}{model.id}/"):
@@ -100,6 +101,18 @@ def _measured(subject: Subject, model: SubmittedModel, one: PackedModel) -> Iter
         if is_of(run.record, model) and one.sha256 is not None and planned is not None and planned != one.sha256:
             where = f"{RECORDS}{run.record.record_id}/{RECORD}: plan.model.sha256"
             yield Wrong(where, sentence("bundle.measured_another_model", model=model.id))
+        if is_of(run.record, model) and reads_beside(run.record):
+            yield from _tokenized(run.record, one)
+
+
+def _tokenized(record: Record, model: PackedModel) -> Iterator[Wrong]:
+    """Whether the tokenizer beside the model is the one that ``record`` states."""
+    text = record.summary.text_generation
+    used = None if text is None or text.tokenizer is None else text.tokenizer.sha256
+    for file in model.beside if used is not None else ():
+        if file.name.endswith(f"/{TOKENIZER}") and file.sha256 != used:
+            where = f"{RECORDS}{record.record_id}/{RECORD}: summary.text_generation.tokenizer.sha256"
+            yield Wrong(where, sentence("bundle.measured_another_tokenizer", model=model.id))
 
 
 def _readable(subject: Subject, model: PackedModel) -> bool:

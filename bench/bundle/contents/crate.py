@@ -136,7 +136,7 @@ def _action(
     folder = f"{RECORDS}{record.record_id}/"
     named = {one.id for one in assessment.submission.models if is_of(record, one)}
     measured = [one for one in models if one.id in named]
-    used = [_uri(f"{DATA}{file.name}") for one in measured if one.packed for file in one.files]
+    used = [_uri(f"{DATA}{file.name}") for one in measured if one.packed for file in (*one.files, *one.beside)]
     used += [f"#model-{quote(one.id)}" for one in measured if not one.packed]
     status = "CompletedActionStatus" if record.status == "ok" else "FailedActionStatus"
     agent = in_one_language(assessment.submission.applicant.organisation)

@@ -18,8 +18,9 @@ class PackedFile(Struct, frozen=True, forbid_unknown_fields=True):
 class PackedModel(Struct, frozen=True, forbid_unknown_fields=True):
     """A model of the form. ``files``: in the order in which ``sha256`` covers their contents, as records have it;
     ``packed``: whether they are in the bundle. A ``built_in`` is made by the program and has no files; ``missing``: the
-    form names a file that was not there. ``reference``: the file to open of the model that it is compared with;
-    ``reference_beside``: the other files of that."""
+    form names a file that was not there. ``beside``: what lies beside a language model's file and is read with it, such
+    as its tokenizer, which ``sha256`` does not cover. ``reference``: the file to open of the model that it is compared
+    with; ``reference_beside``: the other files of that."""
 
     id: str
     kind: Literal["built_in", "file", "folder", "missing"]
@@ -27,6 +28,7 @@ class PackedModel(Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str | None = None
     size_bytes: int | None = None
     files: tuple[PackedFile, ...] = ()
+    beside: tuple[PackedFile, ...] = ()
     reference: PackedFile | None = None
     reference_beside: tuple[PackedFile, ...] = ()
 

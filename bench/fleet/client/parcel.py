@@ -16,15 +16,12 @@ from bench.contracts.quantising.stated import sidecar_of
 from bench.digest import sha256_of_file
 from bench.errors import InputError
 from bench.fleet.orders import OrderFile
-from bench.inputs.chat import CONFIG, GRAPHS, JINJA, JSON
-from bench.inputs.tokenizer_file import REFUSED, TOKENIZER
 from bench.reading import is_folder
 from bench.suite.built_in_datasets import BUILT_IN
 from bench.suite.suite import ModelAsk
+from bench.suite.text_files import files_beside
 from bench.words import sentence
 
-BESIDE = (TOKENIZER, REFUSED, CONFIG, JINJA, JSON, GRAPHS, "config.json", "generation_config.json")
-"""What belongs to a language model's file and lies beside it, or above a folder ``onnx``."""
 MOST_FILES = 200_000
 
 
@@ -111,9 +108,7 @@ class _Packing:
     def _with_company(self, room: str, path: Path, company: Sequence[Path]) -> str:
         path = path.absolute()
         base = path.parent.parent if path.parent.name == "onnx" else path.parent
-        beside = [one for pattern in BESIDE for folder in {base, path.parent} for one in folder.glob(pattern)]
-        graphs = [one.with_suffix(".bin") for one in beside if one.suffix == ".xml"]
-        extra = [*beside, *graphs, sidecar_of(path)]
+        extra = [*files_beside(path), sidecar_of(path)]
         for file in (path, *company, *(one for one in extra if one.is_file())):
             inside = os.path.relpath(file.absolute(), base)
             if inside.startswith("..") or os.path.isabs(inside):

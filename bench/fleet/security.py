@@ -134,7 +134,8 @@ def checked(keys: Path, role: Role, now: datetime) -> "Certificate":
             told = sentence("fleet.certificate_expired", file=keys / file, until=until)
             if now > min(ca.not_valid_after_utc for ca in authorities):
                 raise InputError(told, sentence("fleet.authority_expired.remedy"))
-            raise InputError(told, sentence("fleet.certificate_expired.remedy"))
+            code = f"fleet.certificate_expired.remedy.{role_of(certificate.issuer)}"
+            raise InputError(told, sentence(code, name=name_of(certificate)))
         if now < one.not_valid_before_utc:
             begin, shown = f"{one.not_valid_before_utc:%Y-%m-%d %H:%M}", f"{now:%Y-%m-%d %H:%M}"
             raise InputError(

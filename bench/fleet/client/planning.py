@@ -234,7 +234,7 @@ def _too_large(facts: DeviceFacts, wish: _Wish) -> LeftOut:
 
 def _planned(asked: Asked, facts: DeviceFacts) -> tuple[tuple[_Wish, ...], tuple[LeftOut, ...]]:
     """What devices like this one can measure, and what they cannot."""
-    asks, gaps = _targets_there(asked.suite, facts)
+    asks, gaps = _targets_there(asked, facts)
     if not asks:
         return (), tuple(gaps)
     suite = _for_device(asked.suite, asks, facts)
@@ -279,10 +279,11 @@ def _wish(asked: Asked, packed: Packed, run: PlannedRun, facts: DeviceFacts) -> 
     return _Wish(msgspec.json.encode(suite), parcel, parcel.code, silent_s=silent_s, run=run, **words)
 
 
-def _targets_there(suite: Suite, facts: DeviceFacts) -> tuple[list[TargetAsk], list[LeftOut]]:
+def _targets_there(asked: Asked, facts: DeviceFacts) -> tuple[list[TargetAsk], list[LeftOut]]:
     """The targets of the suite that the device has, by default all, and why others are left out."""
+    files = {ref.name: ref.provider for ref in asked.catalog.of("targets") if ref.from_file}
     asks, gaps = [], []
-    for ask in suite.targets or tuple(TargetAsk(name) for name in sorted(facts.targets)):
+    for ask in asked.suite.targets or tuple(TargetAsk(name) for name in sorted(facts.targets)):
         plugin, _, name = ask.id.partition(":")
         target = facts.targets.get(plugin)
         try:
@@ -294,6 +295,8 @@ def _targets_there(suite: Suite, facts: DeviceFacts) -> tuple[list[TargetAsk], l
         except UnknownName as error:
             told = sentence("fleet.client.no_target", target=ask.id)
             remedy = sentence("fleet.client.no_target.remedy") if facts.usable else error.advice
+            if target is None and plugin in files:
+                remedy = sentence("fleet.client.no_target_file.remedy", name=files[plugin])
             gaps.append(LeftOut(target=ask.id, code="no_target", reason=told, remedy=remedy))
     return asks, gaps
 

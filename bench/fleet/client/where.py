@@ -34,7 +34,7 @@ def refuse_unknown_keys(where: Where, devices: Iterable[DeviceFacts]) -> None:
     known = {NAME, TARGET, *(key for facts in devices for key in facts.labels)}
     for key in where:
         if key not in known:
-            raise UnknownName(sentence("fleet.client.label"), key, known)
+            raise UnknownName(sentence("fleet.client.label"), key, known, sentence("fleet.client.lacks_label.remedy"))
 
 
 def what_it_lacks(facts: DeviceFacts, where: Where) -> Sentence | None:

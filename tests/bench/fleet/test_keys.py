@@ -16,7 +16,7 @@ from bench.fleet.certificates import ROLES, Role
 from bench.fleet.keys import make_keys, revoke
 from bench.fleet.scheduler import is_allowed
 from bench.fleet.security import _security, address_of, party_of
-from bench.words import Sentence
+from bench.words import Sentence, speaking
 
 pytestmark = pytest.mark.skipif(
     not (find_spec("cryptography") and find_spec("distributed")), reason="the extra fleet is not installed"
@@ -93,10 +93,24 @@ def test_what_helps_against_an_expired_certificate_depends_on_its_authority(tmp_
     """Nothing that exists is written over: the folder of the party is removed, or all keys are made in another."""
     make_keys(tmp_path, days=2, now=NOW - timedelta(days=9))
     make_keys(tmp_path, ["late"], days=2, now=NOW - timedelta(days=9))
-    for later, told in ((0, "remove the folder of this party"), (3_700, "in another folder")):
+    for later, told in ((0, "remove the folder of this device"), (3_700, "in another folder")):
         with pytest.raises(InputError, match="expired") as raised:
             party_of(tmp_path / "late", "device", now=NOW + timedelta(days=later))
         assert told in str(raised.value.remedy)
+
+
+def test_an_expired_certificate_is_told_with_the_option_that_makes_it_anew(tmp_path: Path) -> None:
+    """Without it, the command makes none of a device or client that a rack had."""
+    make_keys(tmp_path, ["a"], ["host"], days=2, now=NOW - timedelta(days=9), clients=["ci"])
+    parties: tuple[tuple[str, Role, str], ...] = (
+        ("a", "device", "--name a"),
+        ("ci", "client", "--client ci"),
+        ("scheduler", "scheduler", "--host"),
+    )
+    for party, role, option in parties:
+        with speaking("en"), pytest.raises(InputError) as raised:
+            party_of(tmp_path / party, role, now=NOW)
+        assert option in str(raised.value.remedy)
 
 
 def test_a_party_can_be_renewed_after_the_first_certificates_have_ended(tmp_path: Path) -> None:

@@ -80,8 +80,9 @@ def test_where_chooses_devices_and_says_what_others_lack() -> None:
         assert "the device has soc=x1e, not QCS*" == str(plan.left_out[0].reason)
     assert what_it_lacks(RACK[2], {"target": "other:cpu", "device": "c"}) is None
     assert what_it_lacks(RACK[0], {"target": "other:cpu"}) is not None
-    with pytest.raises(UnknownName):
-        plan_fleet(asked(SUITE, where="sock=qcs8550"), RACK)
+    with speaking("en"), pytest.raises(UnknownName) as raised:
+        plan_fleet(asked(SUITE, where="npu=intel"), RACK)
+    assert "odb fleet worker --label" in str(raised.value.remedy)
 
 
 @pytest.mark.parametrize("text", ["soc", "=x", "soc=", "soc=a,soc=b", ""])
@@ -142,6 +143,16 @@ def test_code_goes_only_to_devices_that_take_it() -> None:
     plan = plan_fleet(asked(Suite(models=(ModelAsk("tiny"),)), FROM_FILE), [has, takes, neither])
     assert [("no", "no_plugins")] == told(plan)
     assert {("has",): (), ("takes",): ("plugins/mine.py",)} == {one.devices: one.order.plugins for one in plan.orders}
+
+
+def test_a_target_in_a_plugin_file_is_told_with_the_file() -> None:
+    """Its code is not sent, also where plugins are taken: its worker is started with it."""
+    mine = msgspec.structs.replace(SUITE, targets=(TargetAsk("mine:cpu"),))
+    catalog = Catalog((PluginRef("targets", "mine", "/here/mine.py", "mine.py", from_file=True),))
+    plan = plan_fleet(msgspec.structs.replace(asked(mine), catalog=catalog), [facts("takes", takes_plugins=True)])
+    with speaking("en"):
+        assert ["no_target"] == [gap.code for gap in plan.left_out]
+        assert "--plugin mine.py" in str(plan.left_out[0].remedy)
 
 
 def test_targets_and_options_that_only_some_devices_know() -> None:

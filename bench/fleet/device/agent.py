@@ -98,8 +98,7 @@ class Agent:
         self.at_boundary: Callable[[], None] = lambda: None
         self._stopping = False
         self._kept = self._read_kept()
-        for order_id in self.spool.lost():
-            self.spool.remove(order_id)
+        for _ in range(self.spool.lost()):
             self._count_lost()
 
     def joined(self, connection: Connection) -> None:
@@ -323,7 +322,7 @@ class Agent:
         except OSError as error:
             code = "disk_full" if error.errno in FULL else "crashed"
             return self._refused(order, code, error.strerror or str(error))
-        if result.files:
+        if result is not None:
             return result
         if (said := carried.refused) is not None:
             if said.code == DRIFTS:

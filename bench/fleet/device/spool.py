@@ -1,7 +1,8 @@
 """Orders on a device's disk: those begun, and the results that wait to be fetched. It survives the agent.
 
 ``FOLDER/<order>`` has ``order.json``, ``files`` (what the order needs), ``records`` (what came of it), ``log.txt`` and,
-once it ended, ``result.json``.
+once it ended, ``result.json``. It has begun when it has ``order.json``, which is written last, and is removed at once,
+by another name: whenever the device is killed, each order has not begun, has begun, has ended, or is gone.
 """
 
 import os
@@ -21,6 +22,8 @@ from bench.words import sentence
 
 ORDER, FILES, RECORDS, RESULT, LOG = "order.json", "files", "records", "result.json", "log.txt"
 ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
+REMOVED = "."
+"""Before the name of an order that is being removed."""
 
 
 class Spool:
@@ -55,18 +58,28 @@ class Spool:
         _write(folder / ORDER, order)
         return folder
 
-    def end(self, order_id: str, device: str, seconds: float) -> Finished:
-        """What came of it, from now on to be fetched; its files are removed."""
+    def end(self, order_id: str, device: str, seconds: float) -> Finished | None:
+        """What came of it, from now on to be fetched; its files are removed. ``None``: there is no record, and the
+        order has not ended. Raises ``OSError``: ``FileNotFoundError`` where somebody removed the order."""
         folder = self.folder_of(order_id)
         records = folder / RECORDS
+        found = [
+            path
+            for path in sorted(records.rglob("*"))
+            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(records).parts)
+        ]
+        if not found:
+            (folder / ORDER).stat()
+            return None
+        for path in found:
+            _synchronise(path)
         files = tuple(
             ResultFile(
                 name=path.relative_to(records).as_posix(),
                 sha256=sha256_of_file(path),
                 size_bytes=path.stat().st_size,
             )
-            for path in sorted(records.rglob("*"))
-            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(records).parts)
+            for path in found
         )
         result = Finished(order=order_id, device=device, files=files, seconds=seconds)
         _write(folder / RESULT, result)
@@ -102,16 +115,35 @@ class Spool:
                 ended.append((self.folder_of(order_id) / RESULT).stat().st_mtime_ns)
         return min(ended, default=0)
 
-    def lost(self) -> tuple[str, ...]:
-        """Orders that began and did not end, while none runs: the agent was killed."""
-        return tuple(order_id for order_id in self._ids() if self.result(order_id) is None)
+    def lost(self) -> int:
+        """How many orders had begun and not ended when an agent was killed. They are removed, and so is what is left of
+        those whose beginning or removal was cut off."""
+        count = 0
+        for path in [*self._folder.iterdir()]:
+            order_id = path.name.removeprefix(REMOVED)
+            if not ID.fullmatch(order_id):
+                continue
+            if path.name != order_id:
+                shutil.rmtree(path, ignore_errors=True)
+            elif self.result(order_id) is None:
+                count += (path / ORDER).exists()
+                self.remove(order_id)
+        return count
 
     def remove(self, order_id: str) -> None:
         """Whatever there is of it."""
         folder = self.folder_of(order_id)
-        with suppress(OSError):
-            (folder / RESULT).unlink()
-        shutil.rmtree(folder, ignore_errors=True)
+        removed = folder.with_name(f"{REMOVED}{order_id}")
+        shutil.rmtree(removed, ignore_errors=True)
+        try:
+            folder.replace(removed)
+        except FileNotFoundError:
+            return
+        except OSError:  # Windows, while somebody reads in it
+            removed = folder
+            with suppress(OSError):
+                (folder / RESULT).unlink()
+        shutil.rmtree(removed, ignore_errors=True)
 
     def _ids(self) -> list[str]:
         """Of the orders that have a folder. Whoever removes that of all has removed the results."""
@@ -121,10 +153,17 @@ class Spool:
 
 
 def _write(path: Path, content: msgspec.Struct) -> None:
-    """So that it is there whole or not at all, whoever looks meanwhile."""
+    """So that it is there whole or not at all, whoever looks meanwhile and even after a power cut."""
     staged = path.with_name(f".{path.name}")
     staged.write_bytes(msgspec.json.encode(content))
+    _synchronise(staged)
     staged.replace(path)
+
+
+def _synchronise(path: Path) -> None:
+    """What was written is on the disk itself."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _linked(source: Path, place: Path) -> None:

@@ -142,6 +142,7 @@ def test_nothing_is_transferred_while_a_run_is_timed(rack: Loopback, order: Orde
     record.parent.mkdir(parents=True)
     record.write_text("{}")
     finished = Spool(rack.device_folder / ORDERS).end(waits.id, "board", 1.0)
+    assert finished is not None
     future = rack.submit(order)
     until(lambda: rack.running() == order.id and rack.call(calls.put, "1" * 64, 1, 0, b"") is None)
 

@@ -22,9 +22,9 @@ import pytest
 
 import bench.testing.plugins
 from bench.fleet.device.agent import ORDERS
-from bench.fleet.device.spool import ORDER
 from bench.fleet.ledger import LEDGER, Line, read_ledger
 from bench.store.records import load_records
+from tests.support.fleet.begun import Begun
 from tests.support.fleet.network import NetworkRack, network_rack
 
 pytestmark = [pytest.mark.perf, pytest.mark.process, pytest.mark.timeout(5400)]
@@ -128,25 +128,17 @@ def lines_of(out: Path) -> list[Line]:
 
 @contextmanager
 def begun(folder: Path, names: list[str]) -> Iterator[dict[str, set[int]]]:
-    """Order -> the times at which a device began it, by the files that it writes then, whatever it tells."""
-    found: dict[str, set[int]] = {}
-    over = threading.Event()
+    """Order -> the times at which a device began it."""
+    found, over = Begun(*(folder / name / ORDERS for name in names)), threading.Event()
 
     def look() -> None:
         while not over.wait(0.1):
-            for name in names:
-                for file in (folder / name / ORDERS).glob(f"*/{ORDER}"):
-                    try:
-                        seen = file.stat()
-                    except FileNotFoundError:
-                        continue
-                    if seen.st_size:  # an empty one is being written, and gets another time with its contents
-                        found.setdefault(file.parent.name, set()).add(seen.st_mtime_ns)
+            found.look()
 
     thread = threading.Thread(target=look)
     thread.start()
     try:
-        yield found
+        yield found.times
     finally:
         over.set()
         thread.join()

@@ -42,6 +42,8 @@ def what_it_lacks(facts: DeviceFacts, where: Where) -> Sentence | None:
     for key, wanted in where.items():
         has = _values(facts, key)
         if not any(fnmatchcase(value.casefold(), wanted.casefold()) for value in has):
+            if key == NAME:  # the same of all others, so that a large rack is told in one line
+                return sentence("fleet.client.another_device", wanted=wanted)
             if not has:
                 return sentence("fleet.client.lacks_label", key=key, wanted=wanted)
             return sentence("fleet.client.other_label", key=key, wanted=wanted, has=has)

@@ -79,6 +79,7 @@ def test_where_chooses_devices_and_says_what_others_lack() -> None:
     with speaking("en"):
         assert "the device has soc=x1e, not QCS*" == str(plan.left_out[0].reason)
     assert what_it_lacks(RACK[2], {"target": "other:cpu", "device": "c"}) is None
+    assert what_it_lacks(RACK[0], {"device": "c"}) == what_it_lacks(RACK[1], {"device": "c"}) is not None
     assert what_it_lacks(RACK[0], {"target": "other:cpu"}) is not None
     with speaking("en"), pytest.raises(UnknownName) as raised:
         plan_fleet(asked(SUITE, where="npu=intel"), RACK)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from bench.contracts import Tensors, TensorSpec
 from bench.contracts.element_types import element_name
 from bench.errors import RunFailure
@@ -33,13 +35,16 @@ def refuse_unfit(feeds: Tensors, inputs: Sequence[TensorSpec]) -> None:
 
 
 def refuse_unlike(feeds: Tensors, held: Tensors, inputs: Sequence[TensorSpec]) -> None:
-    """As ``refuse_unfit`` for ``feeds`` that go where the arrays ``held`` are, which fit. A pipeline asks for every
-    query, in its time: what has their names, types and shapes is looked at no further."""
+    """As ``refuse_unfit`` for ``feeds`` that go where the arrays ``held`` are, which fit; another size of a dimension
+    that the graph leaves open is refused too. A pipeline asks for every query, in its time: what has their names, types
+    and shapes is looked at no further."""
     alike = feeds.keys() == held.keys() and all(
         (array.dtype, array.shape) == (held[name].dtype, held[name].shape) for name, array in feeds.items()
     )
     if not alike:
         refuse_unfit(feeds, inputs)
+        for spec in inputs:
+            _check(replace(spec, shape=held[spec.name].shape), feeds[spec.name])
 
 
 def _names_differ(missing: list[str], unknown: list[str]) -> Sentence:

@@ -66,10 +66,13 @@ def test_missing_and_unknown_inputs_are_named_together() -> None:
 
 @pytest.mark.parametrize("change", [{"c": np.zeros(1)}, {"b": np.zeros((1, 2))}, {"a": np.zeros(3, np.int64)}])
 def test_what_is_refilled_is_refused_as_what_is_bound(change: dict[str, np.ndarray]) -> None:
-    """Unlike what is held it is looked at in full: another size of a dimension that the graph leaves open fits."""
+    """Unlike what is held it is looked at in full, and another size of a dimension that the graph leaves open does not
+    go where the other is: not even 1, which numpy would repeat."""
     held = owned(fitting(), SPECS)
     refuse_unlike(fitting(), held, SPECS)
-    refuse_unlike(fitting() | {"a": np.zeros((5, 4), np.int64)}, held, SPECS)
+    for size in (1, 5):
+        with pytest.raises(RunFailure, match=r"input a: the graph takes shape \[\d+,4\], but was fed"):
+            refuse_unlike(fitting() | {"a": np.zeros((size, 4), np.int64)}, held, SPECS)
     with pytest.raises(RunFailure):
         refuse_unlike(fitting() | change, held, SPECS)
     with pytest.raises(RunFailure):

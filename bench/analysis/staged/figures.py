@@ -86,7 +86,7 @@ def per_input(of: "Callable[[Process], Samples]") -> Rule:
 
 def _within(means: "Sequence[Samples]") -> tuple[float, float] | None:
     """The 95 % interval of the mean of the processes' means, by the passes of each; ``None`` for too few of them. Of a
-    single process by Student's t."""
+    single process by Student's t. By the error of its logarithm, as between processes, so that no time is below 0."""
     found = [standard_error(one) for one in means]
     known = [one for one in found if one is not None]
     if not known or len(known) < len(found):
@@ -96,7 +96,10 @@ def _within(means: "Sequence[Samples]") -> tuple[float, float] | None:
     centre = sum(float(one.mean()) for one in means) / len(means)
     error = math.sqrt(sum(one[0] ** 2 for one in known)) / len(known)
     quantile = float(stdtrit(known[0][1], 0.975)) if len(known) == 1 else NormalDist().inv_cdf(0.975)
-    return centre - quantile * error, centre + quantile * error
+    if centre <= 0:
+        return None
+    reach = quantile * error / centre
+    return centre * math.exp(-reach), centre * math.exp(reach)
 
 
 TIME_PER_INPUT = per_input(lambda process: process.latency_ns if len(process.pass_ns) else NOTHING)

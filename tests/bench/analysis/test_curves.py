@@ -188,7 +188,7 @@ def test_two_curves_are_compared_point_by_point() -> None:
     assert {0.0: "same", 1000.0: "same", 10_000.0: "slower"} == changed(found)
     assert found.worse
     assert "latency_p50_ns@10000" in {change.metric for change in found.changes}
-    assert "latency p50, pause 10000 ms" in {row.cells[0] for row in comparison_rows(found)}
+    assert "latency p50, pause 10,000 ms" in {row.cells[0] for row in comparison_rows(found)}
 
 
 def test_points_have_their_own_part_of_the_error_rate() -> None:
@@ -220,7 +220,7 @@ def test_every_writer_shows_the_points() -> None:
     run = run_of(three([2 * MS, 3 * MS, 8 * MS]))
     for writer in (TerminalReport(), MarkdownReport(), HtmlReport()):
         shown = writer.render([run]).decode().replace(units.NO_BREAK, " ")
-        assert "Pause 10000 ms" in shown, writer
+        assert "Pause 10,000 ms" in shown, writer
         assert "8.0" in shown, writer
     page = HtmlReport().render([run]).decode()
     assert "Latency p50 by pause" in page

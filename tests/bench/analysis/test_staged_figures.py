@@ -139,6 +139,16 @@ def test_the_interval_of_passes_covers_the_mean(passes: int, lag: float) -> None
     assert known < 100
 
 
+def test_no_time_is_below_zero() -> None:
+    """However much the passes of a single process differ: what is not known well is known to be a time."""
+    scenario = Scenario("end-to-end", parameters={"pipeline": "own"})
+    latency = np.array([MS, MS, MS, MS, 4 * MS, 4 * MS], np.int64)
+    run = fake_run("r", [latency], arrays=[{"pass_ns": latency.reshape(3, -1).sum(axis=1)}], scenario=scenario)
+    found = summarise(run.record.repeats, run.samples, scenario).figures["time_per_input_ns"]
+    assert found.interval95 is not None
+    assert 0 < found.interval95[0] < 2 * MS < found.interval95[1]
+
+
 def test_the_interval_of_the_run_covers_the_mean_of_all_processes() -> None:
     """Whose speeds differ, in about 95 of 100 runs of six."""
     rng, held = np.random.default_rng(5), 0

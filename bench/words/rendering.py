@@ -125,9 +125,10 @@ GROUPED, LONGEST = 1e3, 1e15
 def _without_exponent(value: float, form: str) -> str:
     """``value`` in ``form``. Rounded to significant digits, one from 1,000 on is written out in groups, as all counts
     are; ``g`` alone is a number as it was given, and is in groups where Python would write an exponent."""
-    text = format(value, form)
-    written = "e+" in text or ("." in form and abs(float(text)) >= GROUPED)
-    if not form.endswith("g") or not written or abs(value) >= LONGEST:
+    if not form.endswith("g") or abs(value) >= LONGEST:
+        return format(value, form)
+    text = format(value, form.replace(",", ""))
+    if "e+" not in text and (form in ("g", "+g") or abs(float(text)) < GROUPED):
         return text
     return format(Decimal(text), f"{'+' if text.startswith('+') else ''},f")
 

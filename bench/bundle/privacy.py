@@ -42,6 +42,8 @@ SHORTEST, SHORTEST_IN_BINARY = 3, 6
 TEXT_SUFFIXES = frozenset(
     (".json", ".toml", ".txt", ".jsonl", ".csv", ".md", ".html", ".xml", ".yaml", ".yml", ".jinja")
 )
+VOCABULARIES = frozenset(("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", "tokenizer.model"))
+"""Lists of words: first names and names of firms are among them, whoever packs."""
 _EDGE = r"(?<![0-9A-Za-z]){}(?![0-9A-Za-z])"
 LEGAL_FORMS = re.compile(
     r"\(주\)|㈜|주식회사|\b(?:inc|ltd|co|corp|corporation|company|llc|gmbh|limited)\b\.?", re.IGNORECASE
@@ -83,9 +85,10 @@ def without_owner(text: str, owner: Owner) -> str:
 
 def leak_in(name: str, content: Content, owner: Owner) -> str:
     """What of ``owner`` stands in a file, or is the name of it; empty where nothing does. In a binary file, short names
-    are not looked for: they occur by chance."""
+    are not looked for, and in a vocabulary none: they occur by chance."""
     in_text = Path(name).suffix.lower() in TEXT_SUFFIXES
-    names = [one for one in owner.names if in_text or len(one) >= SHORTEST_IN_BINARY]
+    looked_for = () if Path(name).name in VOCABULARIES else owner.names
+    names = [one for one in looked_for if in_text or len(one) >= SHORTEST_IN_BINARY]
     needles = {spelled: folder for folder in owner.folders for spelled in _spellings(folder)}
     words = {one.encode(): one for one in names}
     for one in owner.names:
@@ -156,11 +159,14 @@ def folded(text: str) -> str:
 
 
 def named_in(name: str, content: Content, words: tuple[str, ...]) -> str:
-    """The first of ``words`` that stands in a file or in its name; empty where none does."""
+    """The first of ``words`` that stands in a file or in its name; empty where none does. In a vocabulary they are not
+    looked for."""
     shown = folded(name)
     for word in words:
         if word in shown:
             return word
+    if Path(name).name in VOCABULARIES:
+        return ""
     before = ""
     for chunk in chunks(content):
         part = before + " ".join(chunk.decode("utf-8", "replace").casefold().split())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bench.cli.power.metering import Metering
     from bench.cli.submission.running.run_folder import FolderRun
+    from bench.errors import OdbError
     from bench.execution.suite_run import Listener
     from bench.plugins import Catalog
     from bench.record.record import RecordedRun
@@ -300,10 +301,12 @@ def measure(
             remove_empty(folder)
             raise
     recorded = metered.runs if form is None else form.whole(metered.runs)
-    show(recorded, page, catalog, as_json, yardsticks=form is None)
+    unwritten = show(recorded, page, catalog, as_json, yardsticks=form is None)
     tell(metered, as_json)
     if form is not None:
         form.tell_invalid(recorded)
+    if unwritten is not None:
+        raise unwritten
     records = [run.record for run in recorded]
     status = exit_status(records, fail_on)
     if status == 1 and fail_on != DEFAULT:
@@ -313,19 +316,25 @@ def measure(
 
 def show(
     recorded: "Sequence[RecordedRun]", page: Path, catalog: "Catalog", as_json: bool, yardsticks: bool = True
-) -> None:
-    """Print what was measured, and then write the page: a full disk takes only the page. ``yardsticks``: whether it
-    shows their records."""
+) -> "OdbError | None":
+    """Write the page and print what was measured. Returns why the page was not written, such as a full disk, for the
+    caller to raise when all is said. ``yardsticks``: whether the page shows their records."""
+    from bench.errors import OdbError
     from bench.plugins import load
 
+    unwritten: OdbError | None = None
+    try:
+        if recorded:
+            write_page(page, catalog, yardsticks)
+    except OdbError as error:
+        unwritten = error
     if as_json:
         echo_json([run.record for run in recorded])
     else:
         click.echo(fitted(load(catalog.find("reports", "terminal"))).render(recorded).decode(), nl=False)
-    if recorded:
-        write_page(page, catalog, yardsticks)
-    if not as_json:
+    if not as_json and unwritten is None:
         click.echo("\n" + say("cli.records_and_report", records=page.parent, report=page))
+    return unwritten
 
 
 def _measured(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
-from bench.fleet.certificates import Role, name_of, rack_of, role_of
+from bench.fleet.certificates import ROLES, Role, name_of, rack_of, role_of
 from bench.fleet.engine import set_up_engine
 from bench.fleet.keys import CA, CERTIFICATE, KEY, MOST_KEY_BYTES, REVOKED
 from bench.reading import is_file, read_bytes
@@ -134,8 +134,10 @@ def checked(keys: Path, role: Role, now: datetime) -> "Certificate":
             told = sentence("fleet.certificate_expired", file=keys / file, until=until)
             if now > min(ca.not_valid_after_utc for ca in authorities):
                 raise InputError(told, sentence("fleet.authority_expired.remedy"))
-            code = f"fleet.certificate_expired.remedy.{role_of(certificate.issuer)}"
-            raise InputError(told, sentence(code, name=name_of(certificate)))
+            of = role_of(certificate.issuer)
+            if of not in ROLES:  # of keys that odb did not make
+                raise InputError(told, sentence("fleet.keys_wrong.remedy"))
+            raise InputError(told, sentence(f"fleet.certificate_expired.remedy.{of}", name=name_of(certificate)))
         if now < one.not_valid_before_utc:
             begin, shown = f"{one.not_valid_before_utc:%Y-%m-%d %H:%M}", f"{now:%Y-%m-%d %H:%M}"
             raise InputError(

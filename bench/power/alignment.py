@@ -39,6 +39,8 @@ DENSE_S = 0.1
 millions of readings."""
 LEAST_EXPLAINED = 0.5
 """Of the variance of the readings near the marker; less is no marker."""
+SURELY = 0.9
+"""What explains as much is the marker, also where another explains still more."""
 CHANCE = 0.99
 MOST_SEEN = 0.7
 """A place shows at least this fraction of the readings that the best covered one shows: not one marker of two. Only
@@ -106,12 +108,21 @@ def aligned_by_marker(log: PowerLog, markers: Sequence[Marker], origin_unix_ns: 
     step = max(FINEST_S, interval / 100)
     fine = coarse[place] + np.arange(-NEAR_S, NEAR_S, step)
     near = [_searched(seconds, watts, edges, spans, fine, means, LEAST_ALONE) for means in kinds]
-    likely, fits = _weighed(near)
+    at, place = _best(near)
+    seen = (near[at].whole | near[at].covered)[place].tolist()
+    uncut = [one for one, is_seen in zip(markers, seen, strict=True) if is_seen]
+    if 0 < len(uncut) < len(markers):  # what the log's ends leave of another says little, and no more than these do
+        edges, spans = shape_of(uncut, origin_unix_ns)
+        near = [_searched(seconds, watts, edges, spans, fine, means, LEAST_ALONE) for means in kinds]
+        at, place = _best(near)
+    best, (likely, fits) = near[at], _weighed(near)
     offset = float((fine * likely).sum() / likely.sum())
     doubt = float(np.abs(fine[fits] - offset).max()) + step / 2
-    at = min(range(len(near)), key=lambda at: float(near[at].left.min()))
-    best, place = near[at], int(near[at].left.argmin())
-    uncut = [one for one, seen in zip(markers, (best.whole | best.covered)[place], strict=True) if seen]
+    taken = [(begin - offset, end - offset) for begin, end in spans]
+    most_left = max(1 - SURELY, SECOND * (1 - float(best.explained[place])))
+    for one in _beside(markers, seen):
+        if _elsewhere(seconds, watts, shape_of([one], origin_unix_ns), coarse, kinds, taken, most_left):
+            raise NotAligned(sentence("power.markers_apart", file=log.name), sentence("power.markers_apart.remedy"))
     alone: list[float] = []
     if len(uncut) > 1:
         found = [_alone(log.name, seconds, watts, one, origin_unix_ns, fine, kinds) for one in uncut]
@@ -128,6 +139,38 @@ def aligned_by_marker(log: PowerLog, markers: Sequence[Marker], origin_unix_ns: 
         )
     shows = log.stands_for or ("before" if len(kinds) > 1 and kinds[at] else "moment")
     return Alignment("marker", offset, doubt, float(best.explained[place]), shows, len(alone) > 1)
+
+
+def _best(searches: "Sequence[_Search]") -> tuple[int, int]:
+    """The kind of meter and the shift that leave least."""
+    at = min(range(len(searches)), key=lambda at: float(searches[at].left.min()))
+    return at, int(searches[at].left.argmin())
+
+
+def _beside(markers: Sequence[Marker], seen: Sequence[bool]) -> list[Marker]:
+    """The markers that are not seen, next to those that are."""
+    shown = [place for place, is_seen in enumerate(seen) if is_seen]
+    places = (shown[0] - 1, shown[-1] + 1) if shown else ()
+    return [markers[place] for place in places if 0 <= place < len(markers)]
+
+
+def _elsewhere(
+    seconds: "Floats",
+    watts: "Floats",
+    shape: "tuple[Sequence[float], Sequence[tuple[float, float]]]",
+    shifts: "Floats",
+    kinds: Sequence[bool],
+    taken: Sequence[tuple[float, float]],
+    most_left: float,
+) -> bool:
+    """Whether the log shows a marker of that ``shape`` whole although the log was placed so that it does not: readings
+    were lost, or the clock was set, between this marker and those that are seen, whose times in the log are ``taken``.
+    It leaves at most the fraction ``most_left`` unexplained there."""
+    edges, spans = shape
+    ((begin, end),) = spans
+    free = np.logical_and.reduce([(end - shifts <= first) | (begin - shifts >= last) for first, last in taken])
+    found = [_searched(seconds, watts, edges, spans, shifts, means) for means in kinds]
+    return any(bool((free & one.whole[:, 0] & (1 - one.explained < most_left)).any()) for one in found)
 
 
 def _alone(

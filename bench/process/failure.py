@@ -11,7 +11,7 @@ from bench.words import sentence
 
 MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 """How native runtimes say through Python that memory has run out."""
-FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", None), errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """How systems say that a disk is full, or what a user may take of it."""
 
 

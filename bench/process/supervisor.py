@@ -40,6 +40,9 @@ from bench.record.record import Failure
 from bench.record.shown.redact import without_paths
 from bench.words import mapped, sentence
 
+TEMPORARY = ("TMPDIR",) if sys.platform != "win32" else ("TMPDIR", "TMP", "TEMP")
+"""Where Python and native runtimes put temporary files."""
+
 STEP_SECONDS = 600.0
 """Time allowed for one untimed job, unless the user says otherwise."""
 LINGER_SECONDS = 30  # that a worker which has nothing more to say may take to end
@@ -96,7 +99,7 @@ def run_job(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env={**os.environ, "TMPDIR": str(folder.resolve()), **(environment or {}), MARK: mark},
+            env={**os.environ, **dict.fromkeys(TEMPORARY, str(folder.resolve())), **(environment or {}), MARK: mark},
         )
     phase, timed_out = "start", False
     last: Done | Failed | None = None

@@ -88,9 +88,9 @@ def samples_of(repeat: Repeat, samples: "Mapping[str, Array]", role: str, source
         shape = str(list(array.shape))
         raise InputError(sentence("record.array_of_other_length", shape=shape, queries=named.queries, **where), WRONG)
     flying = samples.get(named.arrays.get(IN_FLIGHT[0], "")) if role in IN_FLIGHT else None
-    if flying is not None and len(flying) != len(array):
+    if flying is not None and flying.shape[:1] != array.shape[:1]:
         shape = str(list(array.shape))
-        raise InputError(sentence("record.in_flight_differ", shape=shape, queries=len(flying), **where), WRONG)
+        raise InputError(sentence("record.in_flight_differ", shape=shape, queries=int(flying.size), **where), WRONG)
     return array
 
 

@@ -10,7 +10,16 @@ CONFIG, JINJA, TEMPLATE = "tokenizer_config.json", "chat_template.jinja", "chat_
 GRAPHS = "*_tokenizer.xml"
 """Tokenizers that are graphs; they keep the template in their ``rt_info``."""
 DECODER = ("config.json", "generation_config.json", "genai_config.json")
-BESIDE = (TOKENIZER, REFUSED, CONFIG, JINJA, TEMPLATE, GRAPHS, *DECODER)
+OWN = (
+    "*_detokenizer.xml",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
+"""What OpenVINO GenAI and onnxruntime-genai read besides."""
+BESIDE = (TOKENIZER, REFUSED, CONFIG, JINJA, TEMPLATE, GRAPHS, *OWN, *DECODER)
 
 
 def beside(model: Path, name: str) -> Path | None:

@@ -125,7 +125,7 @@ GROUPED, LONGEST = 1e3, 1e15
 def _without_exponent(value: float, form: str) -> str:
     """``value`` in ``form``. Rounded to significant digits, one from 1,000 on is written out in groups, as all counts
     are; ``g`` alone is a number as it was given, and is in groups where Python would write an exponent."""
-    if not form.endswith("g") or abs(value) >= LONGEST:
+    if not form.endswith("g") or not abs(value) < LONGEST:
         return format(value, form)
     text = format(value, form.replace(",", ""))
     if "e+" not in text and (form in ("g", "+g") or abs(float(text)) < GROUPED):

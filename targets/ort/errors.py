@@ -43,7 +43,7 @@ def opening_failure(error: Exception, model: Path) -> RunFailure:
         return RunFailure("runtime_error", message, sentence("ort.measure_the_context"), phase)
     if "serialization failed" in text:
         message = sentence("ort.graph_not_written", text=text)
-        return RunFailure("runtime_error", message, sentence("run.free_space_temporary_folder"), phase)
+        return RunFailure("runtime_error", message, sentence("ort.free_space_for_graph"), phase)
     if name in ("InvalidProtobuf", "InvalidGraph"):
         return RunFailure(
             "unsupported_format",

@@ -107,12 +107,18 @@ def _measured(subject: Subject, model: SubmittedModel, one: PackedModel) -> Iter
 
 def _tokenized(record: Record, model: PackedModel) -> Iterator[Wrong]:
     """Whether the tokenizer beside the model is the one that ``record`` states."""
-    text = record.summary.text_generation
-    used = None if text is None or text.tokenizer is None else text.tokenizer.sha256
-    for file in model.beside if used is not None else ():
-        if file.name.endswith(f"/{TOKENIZER}") and file.sha256 != used:
-            where = f"{RECORDS}{record.record_id}/{RECORD}: summary.text_generation.tokenizer.sha256"
-            yield Wrong(where, sentence("bundle.measured_another_tokenizer", model=model.id))
+    text, quality = record.summary.text_generation, record.quality
+    stated = {
+        "summary.text_generation.tokenizer": None if text is None else text.tokenizer,
+        "quality.dataset.tokenizer": None if quality is None else quality.dataset.tokenizer,
+    }
+    for field, used in stated.items():
+        if used is None or used.sha256 is None:
+            continue
+        for file in model.beside:
+            if file.name.endswith(f"/{TOKENIZER}") and file.sha256 != used.sha256:
+                where = f"{RECORDS}{record.record_id}/{RECORD}: {field}.sha256"
+                yield Wrong(where, sentence("bundle.measured_another_tokenizer", model=model.id))
 
 
 def _readable(subject: Subject, model: PackedModel) -> bool:

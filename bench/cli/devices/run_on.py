@@ -12,6 +12,7 @@ from bench.scripting.places import cache_folder, results_folder
 from bench.words import say, sentence
 
 if TYPE_CHECKING:
+    from bench.errors import OdbError
     from bench.plugins import Catalog
     from bench.record.record import RecordedRun
     from bench.suite.suite import Suite
@@ -33,7 +34,7 @@ def run_on(
     suite: "Suite",
     catalog: "Catalog",
     fail_on: tuple[str, ...],
-    show: "Callable[[Sequence[RecordedRun], Path, Catalog, bool], None]",
+    show: "Callable[[Sequence[RecordedRun], Path, Catalog, bool], OdbError | None]",
 ) -> int:
     """Measure and ``show``, or tell what would be measured. Returns the exit status."""
     from bench.analysis.verdict.fail_on import exit_status
@@ -59,7 +60,8 @@ def run_on(
         )
     finally:
         remove_empty(folder)
-    show(recorded, folder / "report.html", catalog, given["as_json"])
+    if (unwritten := show(recorded, folder / "report.html", catalog, given["as_json"])) is not None:
+        raise unwritten
     return exit_status([run.record for run in recorded], fail_on)
 
 

@@ -32,8 +32,8 @@ def aligned_lines(outcome: "Outcome") -> Iterator[str]:
         yield say("power.join.no_idle")
     else:
         yield say("power.join.idle", watts=units.figure(idle.watts, "watts"))
-    if idle.found is not None and idle.found.shows_cooldown:
-        cooled = idle.found.cooldown_s
+    cooled = None if idle.found is None else idle.found.cooldown_s
+    if idle.found is not None and idle.found.shows_cooldown and not (cooled is None and outcome.ends_before):
         yield say("power.join.no_cooldown") if cooled is None else say("power.join.cooldown", time_ns=cooled * 1e9)
     meters = [joined.record.meter for joined in outcome.joined if joined.metered]
     if any(meter is not None and meter.tier == "meter" and meter.stated_uncertainty is None for meter in meters):

@@ -16,7 +16,7 @@ from bench.fleet.client.patience import BusyWait, Patience
 from bench.fleet.client.rack import CHUNK_BYTES, Rack
 from bench.fleet.orders import Finished, ResultFile
 from bench.record.runner import FleetDevice
-from bench.store.records import load, staging
+from bench.store.records import load, staging, write_new
 from bench.words import Sentence, sentence
 
 MOST_RESULT_BYTES = 1 << 31
@@ -64,7 +64,7 @@ class Keeper:
                     for name, data in files.items():
                         place = staged / name
                         place.parent.mkdir(parents=True, exist_ok=True)
-                        place.write_bytes(data)
+                        write_new(place, data)
                     _verify(staged / folder, finished)
                     (staged / folder).rename(final)
             except OSError as error:

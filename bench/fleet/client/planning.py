@@ -189,7 +189,9 @@ def _unfit(facts: DeviceFacts, asked: Asked, clock_off_s: float) -> LeftOut | No
     """Why the device gets no order at all."""
     lacks = what_it_lacks(facts, asked.where)
     if lacks is not None:
-        return LeftOut(device=facts.name, code=WHERE, reason=lacks, remedy=sentence("fleet.client.lacks_label.remedy"))
+        is_named = lacks.code == "fleet.client.another_device"
+        remedy = sentence("fleet.client.another_device.remedy" if is_named else "fleet.client.lacks_label.remedy")
+        return LeftOut(device=facts.name, code=WHERE, reason=lacks, remedy=remedy)
     for name, parts in SAME_VERSIONS.items():
         here, there = (".".join(one.get(name, "").split(".")[:parts]) for one in (asked.versions, facts.versions))
         if here and there and here != there:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from bench.digest import sha256_of_file
 from bench.errors import InputError
 from bench.words import Sentence, sentence
 
@@ -160,9 +161,18 @@ class Artifacts:
         """The file is whole. Returns how many of its bytes are right."""
         found = incoming.digest.hexdigest()
         if found == sha256:
-            with self._part(sha256).open("rb+") as file:  # no name without its content, even after a power cut
-                os.fsync(file.fileno())
-            self._part(sha256).replace(self.path(sha256))
+            try:
+                with self._part(sha256).open("rb+") as file:  # no name without its content, even after a power cut
+                    os.fsync(file.fileno())
+                self._part(sha256).replace(self.path(sha256))
+            except FileNotFoundError:  # somebody removed it: it is wanted anew
+                self._drop(sha256)
+                return 0
+            except OSError as error:
+                self._drop(sha256)
+                if error.errno in FULL:
+                    raise self._no_room(incoming.size_bytes) from None
+                raise
         self._drop(sha256)
         if found != sha256 and not incoming.is_resumed:
             told = sentence("fleet.hash_differs", sha256=sha256, found=found)
@@ -250,10 +260,11 @@ class Artifacts:
         return found
 
     def _touched(self, sha256: str, size_bytes: int) -> bool:
-        """Whether the file is here in its whole length; it then counts as used now. What is not is removed."""
+        """Whether the file is here in its whole length; it then counts as used now. What is not is removed, unless its
+        hash is right and ``size_bytes`` wrong."""
         path = self.path(sha256)
         try:
-            if path.stat().st_size == size_bytes:
+            if path.stat().st_size == size_bytes or sha256_of_file(path) == sha256:
                 os.utime(path)
                 return True
             path.unlink()

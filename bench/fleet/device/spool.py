@@ -72,7 +72,8 @@ class Spool:
             (folder / ORDER).stat()
             return None
         for path in found:
-            _synchronise(path)
+            with suppress(PermissionError):  # Windows, while something else reads it, such as a scanner
+                _synchronise(path)
         files = tuple(
             ResultFile(
                 name=path.relative_to(records).as_posix(),
@@ -141,8 +142,9 @@ class Spool:
             return
         except OSError:  # Windows, while somebody reads in it
             removed = folder
-            with suppress(OSError):
-                (folder / RESULT).unlink()
+            for name in (ORDER, RESULT):  # without an order it is not taken for a lost run
+                with suppress(OSError):
+                    (folder / name).unlink()
         shutil.rmtree(removed, ignore_errors=True)
 
     def _ids(self) -> list[str]:
@@ -158,6 +160,12 @@ def _write(path: Path, content: msgspec.Struct) -> None:
     staged.write_bytes(msgspec.json.encode(content))
     _synchronise(staged)
     staged.replace(path)
+    if os.name == "posix":  # the name, too
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _synchronise(path: Path) -> None:

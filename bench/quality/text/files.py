@@ -122,11 +122,11 @@ def foreseen_texts(folder: Path, decoder: DecoderSpec, tokenizer: Found) -> Fore
     Reads texts up to the first file that can be used, and makes tokens only of what may decide: a tokenizer that fails
     further on is left to the evaluation."""
     left: list[tuple[Path, InputError | RunFailure]] = []
-    longest, usable = 0, False
+    longest, usable, smallest = 0, False, min(EMULATED.window, decoder.context_length)
     for file in text_files(folder):
         try:
             if holds_questions(file):
-                longest = max(longest, longest_question(file, decoder, tokenizer, EMULATED.window))
+                longest = max(longest, longest_question(file, decoder, tokenizer, smallest))
             elif not usable:
                 _demand_text(file, decoder, tokenizer)
         except (InputError, RunFailure) as error:

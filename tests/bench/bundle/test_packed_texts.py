@@ -3,6 +3,7 @@
 import shutil
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +23,11 @@ from msgspec.structs import replace
 from bench.bundle import open_bundle
 from bench.bundle.verification import verify
 from bench.cli.submission.rerun import Reviewer, suite_again
+from bench.errors import InputError
 from bench.inputs.tokenizer_file import tokenizer_beside
 from bench.plugins import discover
 from bench.record.inputs import ModelSource, PipelineFacts
+from bench.record.quality import DatasetFacts, Quality
 from bench.record.text import TextGeneration as TextSummary
 from bench.record.text import TokenizerUsed
 from bench.store.derived import judged
@@ -34,7 +37,10 @@ from bench.testing.records import fake_run
 
 CATALOG = discover([Path(__file__).resolve().parents[3] / "bench" / "testing" / "plugins.py"])
 SHA256 = sha256(WEIGHTS).hexdigest()
-BESIDE = ("tokenizer.json", "tokenizer_config.json", "config.json")
+BESIDE = (
+    *("tokenizer.json", "tokenizer_config.json", "config.json", "vocab.json", "merges.txt", "tokenizer.model"),
+    *("openvino_tokenizer.xml", "openvino_tokenizer.bin", "openvino_detokenizer.xml", "openvino_detokenizer.bin"),
+)
 
 
 @pytest.fixture
@@ -45,8 +51,9 @@ def folder(tmp_path: Path) -> Path:
     return found
 
 
-def of_texts(folder: Path, tokenizer: str = "", source: ModelSource | None = None) -> None:
-    """The first record took texts through a pipeline; ``tokenizer``: it generated, by the file with this hash."""
+def of_texts(folder: Path, tokenizer: str = "", source: ModelSource | None = None, dataset: str = "") -> None:
+    """The first record took texts through a pipeline; ``tokenizer``: it generated, by the file with this hash;
+    ``dataset``: it was evaluated on texts by that one."""
     (place, *_) = sorted((folder / "records").iterdir())
     run = load(place)
     model = replace(run.record.plan.model, source=source)
@@ -63,6 +70,9 @@ def of_texts(folder: Path, tokenizer: str = "", source: ModelSource | None = Non
             record.summary, text_generation=TextSummary(8, 2, (), tokenizer=TokenizerUsed("file", tokenizer))
         )
         record, samples = replace(record, summary=summary), made.samples
+    if dataset:
+        facts = DatasetFacts("texts", "perplexity", "f" * 64, 1, tokenizer=TokenizerUsed("file", dataset))
+        record = replace(record, quality=Quality(facts, SHA256, "null:cpu"))
     found = judged(replace(run, record=record, samples=samples)).plain()
     shutil.rmtree(place)
     save(folder / "records", found.record, found.samples)
@@ -109,3 +119,23 @@ def test_another_tokenizer_than_the_record_states_is_found(folder: Path, tmp_pat
         assert "ODB-B-010" in refused(write_files(tmp_path / "b.zip", files))
     (folder / "tokenizer.json").write_text("{  }")
     assert "ODB-B-010" in refused(write_packed(folder, tmp_path / "c.zip", despite_rejections=True))
+
+
+def test_another_tokenizer_than_quality_states_is_found(folder: Path, tmp_path: Path) -> None:
+    """Of a run that generated from seeded prompts, and was evaluated on texts."""
+    of_texts(folder, dataset=sha256(b"{}").hexdigest())
+    assert "ODB-B-010" not in refused(write_packed(folder, tmp_path / "a.zip", despite_rejections=True))
+    (folder / "tokenizer.json").write_text("{  }")
+    assert "ODB-B-010" in refused(write_packed(folder, tmp_path / "b.zip", despite_rejections=True))
+
+
+def test_a_name_that_is_a_word_of_a_vocabulary_is_packed(folder: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """Every tokenizer has first names; that of the account is still found in another file beside it."""
+    monkeypatch.setenv("USER", "johnny")
+    of_texts(folder)
+    (folder / "tokenizer.json").write_text('{"model": {"vocab": {"johnny": 1}}}')
+    bundle = write_packed(folder, tmp_path / "a.zip", despite_rejections=True)
+    assert "tokenizer.json" in models_in(bundle)
+    (folder / "config.json").write_text('{"by": "johnny"}')
+    with pytest.raises(InputError, match="johnny"):
+        write_packed(folder, tmp_path / "b.zip", despite_rejections=True)

@@ -1,5 +1,6 @@
 """Files that a device was sent: parts, hashes, the bound, and what is held for orders."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -186,6 +187,33 @@ def test_a_file_that_is_cut_short_is_not_used(tmp_path: Path) -> None:
     assert [FILE.sha256] == store.wanted("o", {FILE.sha256: 7})
     assert 7 == store.put(FILE.sha256, 7, 0, DATA)
     assert [] == store.wanted("o", {FILE.sha256: 7})
+    assert DATA == store.path(FILE.sha256).read_bytes()
+
+
+def test_a_part_that_is_gone_or_cannot_be_kept_blocks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it vanishes just before it gets its name, and where the disk is full as it is synchronised."""
+    store = Artifacts(tmp_path, 100, lambda path: PLENTY)
+
+    def vanished(descriptor: int) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", vanished)
+    assert 0 == store.put(FILE.sha256, 7, 0, DATA)
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(NoRoom):
+        store.put(FILE.sha256, 7, 0, DATA)
+    monkeypatch.undo()
+    assert [FILE.sha256] == store.wanted("o", {FILE.sha256: 7})
+    assert 7 == store.put(FILE.sha256, 7, 0, DATA)
+
+
+def test_a_wrong_size_removes_no_right_file(tmp_path: Path) -> None:
+    store = Artifacts(tmp_path, 100, lambda path: PLENTY)
+    store.put(FILE.sha256, 7, 0, DATA)
+    assert [] == store.wanted("o", {FILE.sha256: 8})
     assert DATA == store.path(FILE.sha256).read_bytes()
 
 

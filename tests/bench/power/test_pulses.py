@@ -156,7 +156,7 @@ def test_a_real_marker_loads_a_core_in_its_pulses(monkeypatch: pytest.MonkeyPatc
         """At least so long, and until the process is done, however little of a processor it gets."""
         time.sleep(seconds)
         until = time.monotonic() + 60
-        while not file.read_text().endswith("done\n") and time.monotonic() < until:
+        while not (file.exists() and file.read_text().endswith("done\n")) and time.monotonic() < until:
             time.sleep(0.05)
 
     marker = make_marker(0, sleep)

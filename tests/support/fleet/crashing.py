@@ -107,8 +107,8 @@ class CrashingDevice:
 
     def _killed(self) -> None:
         for order in self.folder.glob(f"{ORDERS}/*/{ORDER}"):
-            if not (order.parent / RESULT).exists():
-                self.explained[order.parent.name.strip(".")] += 1
+            if not (order.parent.name.startswith(".") or (order.parent / RESULT).exists()):
+                self.explained[order.parent.name] += 1
         if self._is_power:
             for file in self.folder.glob(f"{ORDERS}/**/*"):
                 if file.is_file() and file.stat().st_ino not in self._synchronised:

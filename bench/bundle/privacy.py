@@ -7,6 +7,7 @@ import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from msgspec import Struct
@@ -42,8 +43,11 @@ SHORTEST, SHORTEST_IN_BINARY = 3, 6
 TEXT_SUFFIXES = frozenset(
     (".json", ".toml", ".txt", ".jsonl", ".csv", ".md", ".html", ".xml", ".yaml", ".yml", ".jinja")
 )
-VOCABULARIES = frozenset(("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", "tokenizer.model"))
-"""Lists of words: first names and names of firms are among them, whoever packs."""
+VOCABULARIES = (
+    *("tokenizer.json", "vocab.json", "merges.txt", "tokenizer.model"),
+    *("*_tokenizer.bin", "*_detokenizer.bin"),
+)
+"""Lists of words among the files of a model: first names and names of firms are in them, whoever packs."""
 _EDGE = r"(?<![0-9A-Za-z]){}(?![0-9A-Za-z])"
 LEGAL_FORMS = re.compile(
     r"\(주\)|㈜|주식회사|\b(?:inc|ltd|co|corp|corporation|company|llc|gmbh|limited)\b\.?", re.IGNORECASE
@@ -87,7 +91,7 @@ def leak_in(name: str, content: Content, owner: Owner) -> str:
     """What of ``owner`` stands in a file, or is the name of it; empty where nothing does. In a binary file, short names
     are not looked for, and in a vocabulary none: they occur by chance."""
     in_text = Path(name).suffix.lower() in TEXT_SUFFIXES
-    looked_for = () if Path(name).name in VOCABULARIES else owner.names
+    looked_for = () if _is_vocabulary(name) else owner.names
     names = [one for one in looked_for if in_text or len(one) >= SHORTEST_IN_BINARY]
     needles = {spelled: folder for folder in owner.folders for spelled in _spellings(folder)}
     words = {one.encode(): one for one in names}
@@ -95,6 +99,10 @@ def leak_in(name: str, content: Content, owner: Owner) -> str:
         if re.search(_EDGE.format(re.escape(one)), name):
             return one
     return _first(content, needles, words)
+
+
+def _is_vocabulary(name: str) -> bool:
+    return "/models/" in f"/{name}" and any(fnmatchcase(Path(name).name, pattern) for pattern in VOCABULARIES)
 
 
 def _spellings(folder: str) -> Iterator[bytes]:
@@ -165,7 +173,7 @@ def named_in(name: str, content: Content, words: tuple[str, ...]) -> str:
     for word in words:
         if word in shown:
             return word
-    if Path(name).name in VOCABULARIES:
+    if _is_vocabulary(name):
         return ""
     before = ""
     for chunk in chunks(content):

@@ -328,10 +328,11 @@ def show(
             write_page(page, catalog, yardsticks)
     except OdbError as error:
         unwritten = error
-    if as_json:
-        echo_json([run.record for run in recorded])
-    else:
-        click.echo(fitted(load(catalog.find("reports", "terminal"))).render(recorded).decode(), nl=False)
+    finally:  # whatever became of the page, also where it was interrupted
+        if as_json:
+            echo_json([run.record for run in recorded])
+        else:
+            click.echo(fitted(load(catalog.find("reports", "terminal"))).render(recorded).decode(), nl=False)
     if not as_json and unwritten is None:
         click.echo("\n" + say("cli.records_and_report", records=page.parent, report=page))
     return unwritten

@@ -4,7 +4,6 @@ Lines are only added, so that what a killed client knew is known to the next: wh
 has begun which. Lines that are not whole, as of a killed client or a bad disk, are left out as they are read.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,9 +103,8 @@ class Ledger:
         self._file.close()
 
     def add(self, line: Line) -> None:
-        """Add ``line`` with the time, and hand it to the system: a client that is killed afterwards has written it.
-        What was fetched is written to the disk itself, since the device then removes it. A plan, and what is left out,
-        is not told twice. Raises ``InputError`` where the disk is full."""
+        """Add ``line`` with the time, and hand it to the system: a client that is killed afterwards has written it. A
+        plan, and what is left out, is not told twice. Raises ``InputError`` where the disk is full."""
         if line.kind in SAID_ONCE:
             if line in self._told:
                 return
@@ -115,8 +113,6 @@ class Ledger:
         try:
             self._file.write(line_of(stamped))
             self._file.flush()
-            if line.kind == "fetched":
-                os.fsync(self._file.fileno())
         except OSError as error:
             raise InputError(
                 sentence("store.not_written", path=self._path, strerror=error.strerror),

@@ -118,10 +118,16 @@ def aligned_by_marker(log: PowerLog, markers: Sequence[Marker], origin_unix_ns: 
     best, (likely, fits) = near[at], _weighed(near)
     offset = float((fine * likely).sum() / likely.sum())
     doubt = float(np.abs(fine[fits] - offset).max()) + step / 2
-    taken = [(begin - offset, end - offset) for begin, end in spans]
-    most_left = max(1 - SURELY, SECOND * (1 - float(best.explained[place])))
+    explained = float(best.explained[place])
+    if explained < LEAST_EXPLAINED:
+        raise NotAligned(
+            sentence("power.no_marker", file=log.name, explained=explained), sentence("power.marker_remedy")
+        )
+    most_left = min(1 - LEAST_EXPLAINED, max(1 - SURELY, SECOND * (1 - explained)))
     for one in _beside(markers, seen):
-        if _elsewhere(seconds, watts, shape_of([one], origin_unix_ns), coarse, kinds, taken, most_left):
+        shape = shape_of([one], origin_unix_ns)
+        free = _free(shape[1][0], (spans[0][0], spans[-1][1]), offset, coarse)
+        if _shows(seconds, watts, shape, coarse[free], kinds, most_left):
             raise NotAligned(sentence("power.markers_apart", file=log.name), sentence("power.markers_apart.remedy"))
     alone: list[float] = []
     if len(uncut) > 1:
@@ -154,23 +160,28 @@ def _beside(markers: Sequence[Marker], seen: Sequence[bool]) -> list[Marker]:
     return [markers[place] for place in places if 0 <= place < len(markers)]
 
 
-def _elsewhere(
+def _free(span: tuple[float, float], seen: tuple[float, float], offset: float, shifts: "Floats") -> "NDArray[np.bool_]":
+    """The shifts at which a marker may be that is not where ``offset`` places it: as before or behind those that are
+    seen, from the begin of the first to the end of the last, as it is there. All in the run's seconds."""
+    (begin, end), (first, last) = span, seen
+    there = end - shifts <= first - offset if begin < first else begin - shifts >= last - offset
+    return np.asarray(there & (np.abs(shifts - offset) > MOST_DOUBT_S))
+
+
+def _shows(
     seconds: "Floats",
     watts: "Floats",
     shape: "tuple[Sequence[float], Sequence[tuple[float, float]]]",
     shifts: "Floats",
     kinds: Sequence[bool],
-    taken: Sequence[tuple[float, float]],
     most_left: float,
 ) -> bool:
-    """Whether the log shows a marker of that ``shape`` whole although the log was placed so that it does not: readings
-    were lost, or the clock was set, between this marker and those that are seen, whose times in the log are ``taken``.
-    It leaves at most the fraction ``most_left`` unexplained there."""
+    """Whether the log shows a marker of that ``shape`` whole at one of ``shifts``, although it was placed so that it
+    does not: readings were lost, or the clock was set, between this marker and those that are seen. It leaves at most
+    the fraction ``most_left`` unexplained there."""
     edges, spans = shape
-    ((begin, end),) = spans
-    free = np.logical_and.reduce([(end - shifts <= first) | (begin - shifts >= last) for first, last in taken])
-    found = [_searched(seconds, watts, edges, spans, shifts, means) for means in kinds]
-    return any(bool((free & one.whole[:, 0] & (1 - one.explained < most_left)).any()) for one in found)
+    found = [_searched(seconds, watts, edges, spans, shifts, means) for means in kinds] if len(shifts) else []
+    return any(bool((one.whole[:, 0] & (1 - one.explained < most_left)).any()) for one in found)
 
 
 def _alone(

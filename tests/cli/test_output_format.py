@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from bench.cli.compare_command import command as compare_command
 from bench.cli.output_format import checked_output, chosen_format
 from bench.cli.report_command import command as report_command
+from bench.cli.run_command import show
 from bench.errors import InputError
+from bench.plugins import discover
 from bench.scripting.places import results_folder
 from bench.store.records import save
 from bench.testing.records import fake_run
@@ -118,3 +121,24 @@ def test_both_commands_keep_to_it(tmp_path: Path, command: object) -> None:
     assert page.read_text().startswith("<!doctype html>")
     assert asked("--json", "-o", "-").stdout.lstrip()[0] in "[{"  # type: ignore[attr-defined]
     assert not Path("-").exists()
+
+
+@pytest.mark.parametrize("error", [InputError("No space left"), ValueError("a plugin"), KeyboardInterrupt()])
+def test_a_page_that_is_not_written_takes_nothing_else(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was measured is printed, whatever becomes of the page; a full disk is told when all is said."""
+
+    def fails(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr("bench.cli.run_command.write_page", fails)
+    run, page = fake_run("net", [np.full(20, 9_000_000)] * 2), tmp_path / "report.html"
+    if isinstance(error, InputError):
+        assert error is show([run], page, discover(), as_json=False)
+    else:
+        with pytest.raises(type(error)):
+            show([run], page, discover(), as_json=False)
+    printed = capsys.readouterr().out
+    assert "Runs: 1 measured on devices" in printed
+    assert str(page) not in printed

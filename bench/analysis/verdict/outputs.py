@@ -121,10 +121,6 @@ def _cache_unchecked(run: RecordedRun) -> Reason | None:
     tried = run.record.repeated_input
     if tried is None or not tried.reason:
         return None
-    if (
-        isinstance(tried.reason, Sentence) and tried.reason.code == "run.too_few_inputs"
-    ):  # nothing that could be recalled
-        return None
     return reason("cache_unchecked", sentence("verdict.cache_unchecked", why=tried.reason), {"rounds": 0})
 
 

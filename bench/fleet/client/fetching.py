@@ -16,7 +16,7 @@ from bench.fleet.client.patience import BusyWait, Patience
 from bench.fleet.client.rack import CHUNK_BYTES, Rack
 from bench.fleet.orders import Finished, ResultFile
 from bench.record.runner import FleetDevice
-from bench.store.records import load, staging, write_new
+from bench.store.records import load, staging, synchronise_names, write_new
 from bench.words import Sentence, sentence
 
 MOST_RESULT_BYTES = 1 << 31
@@ -66,7 +66,9 @@ class Keeper:
                         place.parent.mkdir(parents=True, exist_ok=True)
                         write_new(place, data)
                     _verify(staged / folder, finished)
+                    synchronise_names(staged / folder)
                     (staged / folder).rename(final)
+                    synchronise_names(self._out)
             except OSError as error:
                 raise InputError(
                     sentence("store.not_written", path=final, strerror=error.strerror),

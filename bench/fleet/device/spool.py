@@ -18,6 +18,7 @@ from bench.digest import sha256_of_file
 from bench.fleet.device.artifacts import Artifacts, WrongFile
 from bench.fleet.orders import ID_DIGITS, Finished, Order, ResultFile
 from bench.reading import NOT_DECODED
+from bench.store.records import synchronise_names
 from bench.words import sentence
 
 ORDER, FILES, RECORDS, RESULT, LOG = "order.json", "files", "records", "result.json", "log.txt"
@@ -160,12 +161,7 @@ def _write(path: Path, content: msgspec.Struct) -> None:
     staged.write_bytes(msgspec.json.encode(content))
     _synchronise(staged)
     staged.replace(path)
-    if os.name == "posix":  # the name, too
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    synchronise_names(path.parent)
 
 
 def _synchronise(path: Path) -> None:

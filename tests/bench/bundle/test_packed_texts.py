@@ -134,6 +134,7 @@ def test_a_name_that_is_a_word_of_a_vocabulary_is_packed(folder: Path, tmp_path:
     monkeypatch.setenv("USER", "johnny")
     of_texts(folder)
     (folder / "tokenizer.json").write_text('{"model": {"vocab": {"johnny": 1}}}')
+    (folder / "openvino_tokenizer.bin").write_bytes(b"\0johnny\0")
     bundle = write_packed(folder, tmp_path / "a.zip", despite_rejections=True)
     assert "tokenizer.json" in models_in(bundle)
     (folder / "config.json").write_text('{"by": "johnny"}')

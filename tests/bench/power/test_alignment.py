@@ -154,6 +154,30 @@ def test_a_log_that_lost_readings_in_the_run_is_refused_although_it_ends_early(r
     aligned_by_marker(replace(log, stands_for="before"), MARKERS[:1], 0, WITHIN_S)
 
 
+@pytest.mark.parametrize("until", [102.0, 103.0, 104.0, 105.0, 106.0, 107.0])
+@pytest.mark.parametrize("drift", [-0.01, 0.0, 0.01])
+def test_a_marker_that_is_nearly_whole_is_not_another(until: float, drift: float) -> None:
+    """Where the log ends as the second marker does, and its clock drifts a little, that marker is where it belongs."""
+    log = cut(log_of(np.random.default_rng(4), 0.3, 10.0, 0.02, True, drift=drift), 0.0, until)
+    found = aligned_by_marker(replace(log, stands_for="before"), MARKERS, 0, WITHIN_S)
+    assert found.offset_s == pytest.approx(0.3 - 40 * drift, abs=found.doubt_s + 0.05)
+
+
+def test_the_marker_of_another_run_is_not_the_one_that_is_cut_off() -> None:
+    """The log begins in the first marker, and shows one of the same pulses behind the second: of a later run."""
+    log = log_of(
+        np.random.default_rng(4),
+        0.3,
+        10.0,
+        0.02,
+        True,
+        (*MARKERS[:1], planned(60_000_000_000, 1), planned(95_000_000_000)),
+    )
+    log = replace(cut(log, 40.0, 118.0), stands_for="before")
+    found = aligned_by_marker(log, (MARKERS[0], planned(60_000_000_000, 1)), 0, 70.0)
+    assert found.offset_s == pytest.approx(0.3, abs=0.03)
+
+
 def test_what_is_left_of_a_cut_marker_moves_nothing() -> None:
     """Of a meter whose clock runs 1 % too fast, cut off between the last two pulses: the first marker places it."""
     log = cut(log_of(np.random.default_rng(4), 0.3, 2.0, 0.05, True, drift=0.01), 0.0, 102.0)

@@ -83,68 +83,127 @@ def aligned_by_marker(log: PowerLog, markers: Sequence[Marker], origin_unix_ns: 
     Raises ``NotAligned`` where the log holds no such marker, where it fits in several places, and where the doubt is
     above ``MOST_DOUBT_S``.
     """
-    edges, spans = shape_of(markers, origin_unix_ns)
-    seconds, watts = log.seconds[log.read], log.watts[log.read]
-    if len(seconds) < LEAST_READINGS:
-        raise NotAligned(sentence("power.too_few_for_marker", file=log.name, n=len(seconds)))
-    seconds, watts, kinds = _looked_at(seconds, watts, log.stands_for)
-    interval = float(np.median(np.diff(seconds)))
-    coarse = np.arange(-within_s, within_s, min(COARSEST_S, max(FINEST_S, interval / 4)))
-    looked = [_searched(seconds, watts, edges, spans, coarse, means) for means in kinds]
-    if (most := max(int(found.each.sum(axis=1).max()) for found in looked)) < LEAST_READINGS:
-        told = sentence("power.too_few_in_marker", file=log.name, n=most)
-        raise NotAligned(told, sentence("power.marker_remedy"))
-    shown = [found.explained * found.best_covered for found in looked]
-    if max(float(one.max()) for one in shown) < LEAST_EXPLAINED:
-        shown = [found.explained * found.cut_off for found in looked]
-    explained, place = max((float(one.max()), int(one.argmax())) for one in shown)
-    if explained < LEAST_EXPLAINED:
-        raise NotAligned(
-            sentence("power.no_marker", file=log.name, explained=explained), sentence("power.marker_remedy")
-        )
-    far = np.abs(coarse - coarse[place]) > NEAR_S
-    if any((1 - one[far] < SECOND * (1 - explained)).any() for one in shown):
-        raise NotAligned(sentence("power.several_markers", file=log.name), sentence("power.marker_remedy"))
-    step = max(FINEST_S, interval / 100)
-    fine = coarse[place] + np.arange(-NEAR_S, NEAR_S, step)
-    near = [_searched(seconds, watts, edges, spans, fine, means, LEAST_ALONE) for means in kinds]
-    at, place = _best(near)
-    seen = (near[at].whole | near[at].covered)[place].tolist()
-    uncut = [one for one, is_seen in zip(markers, seen, strict=True) if is_seen]
-    if 0 < len(uncut) < len(markers):  # what the log's ends leave of another says little, and no more than these do
-        edges, spans = shape_of(uncut, origin_unix_ns)
-        near = [_searched(seconds, watts, edges, spans, fine, means, LEAST_ALONE) for means in kinds]
-        at, place = _best(near)
-    best, (likely, fits) = near[at], _weighed(near)
-    offset = float((fine * likely).sum() / likely.sum())
-    doubt = float(np.abs(fine[fits] - offset).max()) + step / 2
-    explained = float(best.explained[place])
-    if explained < LEAST_EXPLAINED:
-        raise NotAligned(
-            sentence("power.no_marker", file=log.name, explained=explained), sentence("power.marker_remedy")
-        )
-    most_left = min(1 - LEAST_EXPLAINED, max(1 - SURELY, SECOND * (1 - explained)))
-    for one in _beside(markers, seen):
-        shape = shape_of([one], origin_unix_ns)
-        free = _free(shape[1][0], (spans[0][0], spans[-1][1]), offset, coarse)
-        if _shows(seconds, watts, shape, coarse[free], kinds, most_left):
-            raise NotAligned(sentence("power.markers_apart", file=log.name), sentence("power.markers_apart.remedy"))
-    alone: list[float] = []
-    if len(uncut) > 1:
-        found = [_alone(log.name, seconds, watts, one, origin_unix_ns, fine, kinds) for one in uncut]
-        alone = [own for own in found if own is not None]
-        doubt = max(doubt, *(abs(own - offset) for own in alone), 0.0)
+    readings = _readings(log, origin_unix_ns)
+    shifts = np.arange(-within_s, within_s, min(COARSEST_S, max(FINEST_S, readings.interval_s / 4)))
+    place = _finely(readings, markers, _roughly(readings, markers, shifts))
+    _refuse_elsewhere(readings, markers, place, shifts)
+    found = [_alone(readings, one, place.shifts) for one in place.seen] if len(place.seen) > 1 else []
+    alone = [own for own in found if own is not None]
+    doubt = max(place.doubt_s, *(abs(own - place.offset_s) for own in alone), 0.0)
     if doubt > MOST_DOUBT_S:
         raise NotAligned(
             sentence("power.marker_in_doubt", file=log.name, doubt_s=doubt, most_s=MOST_DOUBT_S),
             sentence("power.marker_remedy"),
         )
-    if (apart := _apart(near, fine)) > NEARLY_S:
+    if (apart := _apart(place.near, place.shifts)) > NEARLY_S:
         raise NotAligned(
             sentence("power.kind_unclear", file=log.name, apart_s=apart), sentence("power.kind_unclear.remedy")
         )
-    shows = log.stands_for or ("before" if len(kinds) > 1 and kinds[at] else "moment")
-    return Alignment("marker", offset, doubt, float(best.explained[place]), shows, len(alone) > 1)
+    shows = log.stands_for or ("before" if len(readings.kinds) > 1 and place.means else "moment")
+    return Alignment("marker", place.offset_s, doubt, place.explained, shows, len(alone) > 1)
+
+
+class _Readings(Struct, frozen=True):
+    """What is searched: times and watts of a log; ``kinds``: whether to take the watts for means over the time before
+    each, where both are possible twice. Markers are placed in seconds from the origin."""
+
+    file: str
+    seconds: Any
+    watts: Any
+    kinds: tuple[bool, ...]
+    origin_unix_ns: int
+
+    @property
+    def interval_s(self) -> float:
+        return float(np.median(np.diff(self.seconds)))
+
+    def searched(self, markers: Sequence[Marker], shifts: "Floats", least: int = LEAST_READINGS) -> "list[_Search]":
+        """The search for ``markers`` among ``shifts``, by each kind of meter."""
+        edges, spans = shape_of(markers, self.origin_unix_ns)
+        return [_searched(self.seconds, self.watts, edges, spans, shifts, means, least) for means in self.kinds]
+
+
+class _Place(Struct, frozen=True):
+    """Where the markers are best explained. ``near``: the search among the ``shifts`` around it, by each kind of meter;
+    ``means``: the kind that leaves least. ``seen``: the markers that the log does not cut off there; they lie between
+    ``first_s`` and ``last_s``, in the run's seconds."""
+
+    shifts: Any
+    near: "list[_Search]"
+    means: bool
+    explained: float
+    offset_s: float
+    doubt_s: float
+    seen: tuple[Marker, ...]
+    first_s: float
+    last_s: float
+
+
+def _readings(log: PowerLog, origin_unix_ns: int) -> _Readings:
+    seconds, watts = log.seconds[log.read], log.watts[log.read]
+    if len(seconds) < LEAST_READINGS:
+        raise NotAligned(sentence("power.too_few_for_marker", file=log.name, n=len(seconds)))
+    return _Readings(log.name, *_looked_at(seconds, watts, log.stands_for), origin_unix_ns)
+
+
+def _roughly(readings: _Readings, markers: Sequence[Marker], shifts: "Floats") -> float:
+    """The one of ``shifts`` at which the log shows the markers. Raises ``NotAligned`` where there is none, or several
+    that are apart."""
+    looked = readings.searched(markers, shifts)
+    if (most := max(int(found.each.sum(axis=1).max()) for found in looked)) < LEAST_READINGS:
+        told = sentence("power.too_few_in_marker", file=readings.file, n=most)
+        raise NotAligned(told, sentence("power.marker_remedy"))
+    shown = [found.explained * found.best_covered for found in looked]
+    if max(float(one.max()) for one in shown) < LEAST_EXPLAINED:
+        shown = [found.explained * found.cut_off for found in looked]
+    explained, place = max((float(one.max()), int(one.argmax())) for one in shown)
+    _refuse_unexplained(readings.file, explained)
+    far = np.abs(shifts - shifts[place]) > NEAR_S
+    if any((1 - one[far] < SECOND * (1 - explained)).any() for one in shown):
+        raise NotAligned(sentence("power.several_markers", file=readings.file), sentence("power.marker_remedy"))
+    return float(shifts[place])
+
+
+def _finely(readings: _Readings, markers: Sequence[Marker], rough: float) -> _Place:
+    """The place within ``NEAR_S`` of the shift ``rough``, by the markers that the log does not cut off there: what its
+    ends leave of another says little. Raises ``NotAligned`` where they are not shown."""
+    step = max(FINEST_S, readings.interval_s / 100)
+    shifts = rough + np.arange(-NEAR_S, NEAR_S, step)
+    near = readings.searched(markers, shifts, LEAST_ALONE)
+    at, place = _best(near)
+    uncut = (near[at].whole | near[at].covered)[place].tolist()
+    seen = tuple(one for one, is_uncut in zip(markers, uncut, strict=True) if is_uncut)
+    if 0 < len(seen) < len(markers):
+        near = readings.searched(seen, shifts, LEAST_ALONE)
+        at, place = _best(near)
+    explained = float(near[at].explained[place])
+    _refuse_unexplained(readings.file, explained)
+    likely, fits = _weighed(near)
+    offset = float((shifts * likely).sum() / likely.sum())
+    doubt = float(np.abs(shifts[fits] - offset).max()) + step / 2
+    _, spans = shape_of(seen or markers, readings.origin_unix_ns)
+    return _Place(
+        shifts, near, readings.kinds[at], explained, offset, doubt, seen, first_s=spans[0][0], last_s=spans[-1][1]
+    )
+
+
+def _refuse_unexplained(file: str, explained: float) -> None:
+    if explained < LEAST_EXPLAINED:
+        raise NotAligned(sentence("power.no_marker", file=file, explained=explained), sentence("power.marker_remedy"))
+
+
+def _refuse_elsewhere(readings: _Readings, markers: Sequence[Marker], place: _Place, shifts: "Floats") -> None:
+    """Raises ``NotAligned`` where a marker next to those that are seen is shown whole at one of ``shifts`` where it may
+    be, although the place is such that it is cut off: readings were lost, or the clock was set, between them."""
+    most_left = min(1 - LEAST_EXPLAINED, max(1 - SURELY, SECOND * (1 - place.explained)))
+    for one in _beside(markers, place.seen):
+        _, ((begin, end),) = shape_of([one], readings.origin_unix_ns)
+        there = shifts[_free(begin, end, place, shifts)]
+        searches = readings.searched([one], there) if len(there) else []
+        if any(bool((found.whole[:, 0] & (1 - found.explained < most_left)).any()) for found in searches):
+            raise NotAligned(
+                sentence("power.markers_apart", file=readings.file), sentence("power.markers_apart.remedy")
+            )
 
 
 def _best(searches: "Sequence[_Search]") -> tuple[int, int]:
@@ -153,55 +212,31 @@ def _best(searches: "Sequence[_Search]") -> tuple[int, int]:
     return at, int(searches[at].left.argmin())
 
 
-def _beside(markers: Sequence[Marker], seen: Sequence[bool]) -> list[Marker]:
+def _beside(markers: Sequence[Marker], seen: Sequence[Marker]) -> list[Marker]:
     """The markers that are not seen, next to those that are."""
-    shown = [place for place, is_seen in enumerate(seen) if is_seen]
+    shown = [place for place, marker in enumerate(markers) if marker in seen]
     places = (shown[0] - 1, shown[-1] + 1) if shown else ()
     return [markers[place] for place in places if 0 <= place < len(markers)]
 
 
-def _free(span: tuple[float, float], seen: tuple[float, float], offset: float, shifts: "Floats") -> "NDArray[np.bool_]":
-    """The shifts at which a marker may be that is not where ``offset`` places it: as before or behind those that are
-    seen, from the begin of the first to the end of the last, as it is there. All in the run's seconds."""
-    (begin, end), (first, last) = span, seen
-    there = end - shifts <= first - offset if begin < first else begin - shifts >= last - offset
+def _free(begin: float, end: float, place: _Place, shifts: "Floats") -> "NDArray[np.bool_]":
+    """The shifts at which a marker from ``begin`` to ``end`` may be that is not where the log is placed: as before or
+    behind those that are seen as it is there. In the run's seconds."""
+    offset = place.offset_s
+    before = begin < place.first_s
+    there = end - shifts <= place.first_s - offset if before else begin - shifts >= place.last_s - offset
     return np.asarray(there & (np.abs(shifts - offset) > MOST_DOUBT_S))
 
 
-def _shows(
-    seconds: "Floats",
-    watts: "Floats",
-    shape: "tuple[Sequence[float], Sequence[tuple[float, float]]]",
-    shifts: "Floats",
-    kinds: Sequence[bool],
-    most_left: float,
-) -> bool:
-    """Whether the log shows a marker of that ``shape`` whole at one of ``shifts``, although it was placed so that it
-    does not: readings were lost, or the clock was set, between this marker and those that are seen. It leaves at most
-    the fraction ``most_left`` unexplained there."""
-    edges, spans = shape
-    found = [_searched(seconds, watts, edges, spans, shifts, means) for means in kinds] if len(shifts) else []
-    return any(bool((one.whole[:, 0] & (1 - one.explained < most_left)).any()) for one in found)
-
-
-def _alone(
-    file: str,
-    seconds: "Floats",
-    watts: "Floats",
-    marker: Marker,
-    origin_unix_ns: int,
-    shifts: "Floats",
-    kinds: Sequence[bool],
-) -> float | None:
+def _alone(readings: _Readings, marker: Marker, shifts: "Floats") -> float | None:
     """The offset at ``marker`` by itself, among ``shifts``: another than that of all markers if the meter's clock runs
     faster or slower than the machine's. ``None`` where the log has too few readings of its time. Raises
     ``NotAligned`` where it has enough, and they do not show the marker."""
-    edges, spans = shape_of([marker], origin_unix_ns)
-    near = [_searched(seconds, watts, edges, spans, shifts, means, LEAST_ALONE) for means in kinds]
+    near = readings.searched([marker], shifts, LEAST_ALONE)
     if max(int(found.counts.max()) for found in near) == 0:
         return None
     if max(float(found.explained.max()) for found in near) < LEAST_EXPLAINED:
-        raise NotAligned(sentence("power.markers_apart", file=file), sentence("power.markers_apart.remedy"))
+        raise NotAligned(sentence("power.markers_apart", file=readings.file), sentence("power.markers_apart.remedy"))
     likely, _ = _weighed(near)
     return float((shifts * likely).sum() / likely.sum())
 

@@ -9,10 +9,18 @@
 A ``RunFailure`` never leaves the suite: it is written as a record with its phase, kind, message and remedy.
 """
 
+import errno
 from collections.abc import Iterable
 
 from bench.printable import one_line
 from bench.words import Sentence, sentence
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether a system says with ``error`` that a disk is full, or what a user may take of it."""
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 class OdbError(Exception):

@@ -8,22 +8,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from bench.digest import sha256_of
-from bench.errors import InputError
+from bench.errors import InputError, disk_is_full
 from bench.scratch import OWNER, scratch_folder, sweep
 from bench.words import sentence
 
 FILE_NAME = "model.onnx"
 CHECKSUM = "built.sha256"
-UNWRITABLE = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EEXIST,
-    errno.ENOTDIR,
-)
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR)
 
 
 def cached_build(cache: Path, name: str, recipe: Mapping[str, object], write: Callable[[Path], None]) -> Path:
@@ -41,7 +32,8 @@ def cached_build(cache: Path, name: str, recipe: Mapping[str, object], write: Ca
     try:
         _build(cache, name, folder, write)
     except OSError as error:
-        if error.errno in UNWRITABLE and (error.filename is None or Path(error.filename).is_relative_to(cache)):
+        unwritable = disk_is_full(error) or error.errno in FORBIDDEN
+        if unwritable and (error.filename is None or Path(error.filename).is_relative_to(cache)):
             raise InputError(
                 sentence("model.cache_not_written", name=name, strerror=error.strerror), sentence("model.move_cache")
             ) from error

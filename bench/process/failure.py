@@ -1,18 +1,19 @@
 """Converts an error in a worker to the event for the parent, with its phase and kind."""
 
-import errno
+import os
+import tempfile
 import traceback
 from contextlib import suppress
+from pathlib import Path
 
-from bench.errors import InputError, OdbError, RunFailure
+from bench.errors import InputError, OdbError, RunFailure, disk_is_full
 from bench.jobs import Failed
 from bench.record.record import Failure
-from bench.words import sentence
+from bench.record.shown.redact import without_paths
+from bench.words import Sentence, sentence
 
 MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 """How native runtimes say through Python that memory has run out."""
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""How systems say that a disk is full, or what a user may take of it."""
 
 
 def failure_of(error: BaseException, phase: str) -> Failed:
@@ -26,9 +27,8 @@ def failure_of(error: BaseException, phase: str) -> Failed:
         return Failed(Failure(phase, "plugin_error", error.sentence, error.advice))
     with suppress(OSError):
         traceback.print_exception(error)
-    if isinstance(error, OSError) and error.errno in FULL:
-        full = sentence("run.temporary_file_failed", strerror=error.strerror)
-        return Failed(Failure(phase, "runtime_error", full, sentence("run.free_space_temporary_folder")))
+    if isinstance(error, OSError) and disk_is_full(error):
+        return Failed(Failure(phase, "runtime_error", *_full_disk(error)))
     message = ": ".join(part for part in (type(error).__name__, str(error).strip()) if part)
     if isinstance(error, MemoryError) or any(words in message for words in MEMORY_WORDS):
         remedy = sentence("run.use_smaller_model")
@@ -38,3 +38,15 @@ def failure_of(error: BaseException, phase: str) -> Failed:
     if phase == "prepare":
         return Failed(Failure(phase, "plugin_error", message, sentence("run.model_plugin_broke")))
     return Failed(Failure(phase, "runtime_error", message, sentence("run.see_run_log")))
+
+
+def _full_disk(error: OSError) -> tuple[Sentence, Sentence]:
+    """Which disk is full, as far as the error says, and the remedy."""
+    if not isinstance(error.filename, str | bytes):
+        return sentence("run.disk_full", strerror=error.strerror), sentence("run.disk_full.remedy")
+    path = Path(os.fsdecode(error.filename))
+    if path.is_relative_to(tempfile.gettempdir()):
+        told = sentence("run.temporary_file_failed", strerror=error.strerror)
+        return told, sentence("run.free_space_temporary_folder")
+    told = sentence("store.not_written", path=without_paths(str(path)), strerror=error.strerror)
+    return told, sentence("run.disk_full.remedy")

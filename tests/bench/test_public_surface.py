@@ -18,7 +18,7 @@ MODULES = {
     "bench.contracts.quantising.stated": "LINEAGE_KEY encoded_steps lineage_of sidecar_of with_step",
     "bench.digest": "sha256_of sha256_of_file sha256_of_files",
     "bench.entry_points": "versions",
-    "bench.errors": "InputError OdbError PluginError RunFailure UnknownName",
+    "bench.errors": "InputError OdbError PluginError RunFailure UnknownName disk_is_full",
     "bench.frames": "to_arrow to_pandas",
     "bench.measure.loop": "time_queries",
     "bench.measure.players.single_stream": "play_one_by_one",

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from bench.errors import OdbError
+from bench.errors import OdbError, disk_is_full
 from bench.fleet.device.admission import not_taken, refused
-from bench.fleet.device.artifacts import FULL, Artifacts, free_bytes
+from bench.fleet.device.artifacts import Artifacts, free_bytes
 from bench.fleet.device.carrying import DRIFTS, Said
 from bench.fleet.device.child import Child
 from bench.fleet.device.spool import Spool
@@ -262,10 +262,10 @@ class Agent:
             if carried.is_dropped or self._stopping:  # meanwhile
                 carried.child.stop()
         except (OSError, OdbError) as error:
-            full = isinstance(error, OSError) and error.errno in FULL
+            code = "disk_full" if disk_is_full(error) else "wrong_file"
             reason = error.sentence if isinstance(error, OdbError) else (error.strerror or str(error))
             remedy = error.advice if isinstance(error, OdbError) else ""
-            self._over(carried, self._refused(carried.order, "disk_full" if full else "wrong_file", reason, remedy))
+            self._over(carried, self._refused(carried.order, code, reason, remedy))
 
     def _said(self, carried: Carried, said: Said) -> None:
         self.is_timing = said.kind == "turn"
@@ -320,7 +320,7 @@ class Agent:
             remedy = sentence("fleet.order_removed.remedy")
             return self._refused(order, "crashed", sentence("fleet.order_removed", device=device), remedy)
         except OSError as error:
-            code = "disk_full" if error.errno in FULL else "crashed"
+            code = "disk_full" if disk_is_full(error) else "crashed"
             return self._refused(order, code, error.strerror or str(error))
         if result is not None:
             return result

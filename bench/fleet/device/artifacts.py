@@ -5,7 +5,6 @@ them. What does not fit beside them waits, order after order. What came of a fil
 transfer goes on where it was cut off.
 """
 
-import errno
 import hashlib
 import os
 import re
@@ -19,7 +18,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from bench.digest import sha256_of_file
-from bench.errors import InputError
+from bench.errors import InputError, disk_is_full
 from bench.words import Sentence, sentence
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -32,8 +31,6 @@ LONGEST_PART_S = 86_400.0
 LONGEST_SILENCE_S = 600.0
 """An order of which nobody has said anything for so long, while the device was free, holds its files no more; nor is
 room kept for a file that has not grown for so long."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""How systems say that a disk, or what a user may take of it, is full."""
 
 
 class NoRoom(InputError):
@@ -170,7 +167,7 @@ class Artifacts:
                 return 0
             except OSError as error:
                 self._drop(sha256)
-                if error.errno in FULL:
+                if disk_is_full(error):
                     raise self._no_room(incoming.size_bytes) from None
                 raise
         self._drop(sha256)
@@ -192,7 +189,7 @@ class Artifacts:
                 file.write(data)
         except OSError as error:
             self._drop(sha256)
-            if error.errno in FULL:
+            if disk_is_full(error):
                 raise self._no_room(size_bytes) from None
             raise
         incoming.digest.update(data)

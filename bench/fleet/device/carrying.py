@@ -12,9 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from bench.contracts.names import file_model_id, folder_model_id
-from bench.errors import OdbError, RunFailure
+from bench.errors import OdbError, RunFailure, disk_is_full
 from bench.execution.suite_run import Listener
-from bench.fleet.device.artifacts import FULL
 from bench.fleet.device.spool import FILES, ORDER, RECORDS
 from bench.fleet.device.steady import HISTORY, drifted
 from bench.fleet.orders import Order
@@ -119,7 +118,7 @@ def main(folder: Path, device: str, yardstick_hours: float, plugins: list[Path])
         remedy = "" if code == "disk_full" else error.advice
         telling.say(Said(kind="refused", code=code, text=error.sentence, remedy=remedy))
     except OSError as error:
-        if error.errno not in FULL:
+        if not disk_is_full(error):
             raise
         telling.say(Said(kind="refused", code="disk_full", text=error.strerror or str(error)))
 
@@ -140,8 +139,7 @@ def of_order(suite: Suite) -> Said:
 def code_of(error: OdbError) -> str:
     """Why it could not be measured: ``disk_full``, or else ``cannot_plan``."""
     cause = error.__cause__ or error.__context__
-    full = isinstance(cause, OSError) and cause.errno in FULL
-    return "disk_full" if full and not isinstance(error, RunFailure) else "cannot_plan"
+    return "disk_full" if disk_is_full(cause) and not isinstance(error, RunFailure) else "cannot_plan"
 
 
 if __name__ == "__main__":

@@ -69,13 +69,24 @@ class FullLog(io.StringIO):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_full_temporary_folder_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its traceback has no room there either."""
+@pytest.mark.parametrize(
+    ("folder", "said", "remedy"),
+    [
+        (None, "a disk has no room for what the run writes: No space", "Free space there."),
+        (tempfile.gettempdir(), "a temporary file cannot be written or read: No space", "set TMPDIR"),
+        ("/opt/somebody/cache", "…/net.blob: cannot be written: No space", "Free space there."),
+        ("cache", "cache/net.blob: cannot be written: No space", "Free space there."),
+    ],
+)
+def test_a_full_disk_is_told_by_what_the_error_names(
+    folder: str | None, said: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The temporary folder's only where it is that. Its traceback has no room there either."""
     monkeypatch.setattr(sys, "stderr", FullLog())
-    failure = failure_of(OSError(errno.ENOSPC, "No space left on device"), "prepare").failure
-    assert ("prepare", "runtime_error") == (failure.phase, failure.kind)
-    assert "a temporary file cannot be written or read: No space left on device" == failure.message
-    assert "TMPDIR" in failure.remedy
+    named = () if folder is None else (f"{folder}/net.blob",)
+    failure = failure_of(OSError(errno.ENOSPC, "No space", *named), "prepare").failure
+    assert ("prepare", "runtime_error", said) == (failure.phase, failure.kind, failure.message)
+    assert remedy in failure.remedy
 
 
 def test_a_worker_that_hangs_is_ended(run: Run) -> None:

@@ -121,8 +121,7 @@ def _of_line(file: Path, number: int, line: str) -> Prompt:
         found = msgspec.json.decode(line.encode(), type=Line)
         wrong: Sentence | str | None = _wrong_of(found)
     except NOT_DECODED as error:
-        half = _half_of_a_pair(line)
-        wrong = sentence("input.prompt_half_a_character", unit=half) if half else str(error)[:200]
+        wrong = not_read(line, error)
     if wrong:
         raise InputError(
             sentence("input.prompts_line", file_name=file.name, number=number, error=wrong),
@@ -149,12 +148,14 @@ def _wrong_of(line: Line) -> Sentence | None:
     return None if negative is None else sentence("input.prompt_negative_id", id=negative)
 
 
-def _half_of_a_pair(line: str) -> str:
-    """Half a surrogate pair among the texts of ``line``, which the reader of JSON takes for the end of its input."""
+def not_read(line: str, error: Exception) -> Sentence | str:
+    """Why the reader of JSON cannot take ``line``. Half a surrogate pair among its texts looks to it like the end of its
+    input."""
     try:
-        return lone_surrogate(json.dumps(json.loads(line), ensure_ascii=False))
+        half = lone_surrogate(json.dumps(json.loads(line), ensure_ascii=False))
     except NOT_DECODED:
-        return ""
+        half = ""
+    return sentence("input.prompt_half_a_character", unit=half) if half else str(error)[:200]
 
 
 def check_ids(prompts: Sequence[Prompt], decoder: DecoderSpec) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from bench.quality.text.answers import TextAnswers
-from bench.quality.text.samples import TextSamples
+from bench.quality.text.samples import Item, TextSamples
 from bench.record.quality import JudgedMetric
 
 if TYPE_CHECKING:
@@ -36,13 +36,19 @@ def own_results(samples: TextSamples, answers: TextAnswers) -> "tuple[tuple[Judg
     if len(answers.scores):
         begins = np.cumsum([0, *(len(item.choices) for item in samples.items)])
         each = [answers.scores[a:b] for a, b in pairwise(begins)]
-        right = [int(s.argmax()) == item.answer for s, item in zip(each, samples.items, strict=True)]
-        by_size = [
-            int((s / np.array(item.sizes)).argmax()) == item.answer for s, item in zip(each, samples.items, strict=True)
-        ]
+        asked = list(zip(each, samples.items, strict=True))
+        right = [_right(item, scores) for scores, item in asked]
+        by_size = [_right(item, scores / np.array(item.sizes)) for scores, item in asked]
         metrics += [ACCURACY, PER_BYTE]
         results |= {"choice_accuracy": np.array(right), "choice_accuracy_per_byte": np.array(by_size)}
     return tuple(metrics), results
+
+
+def _right(item: Item, scores: "Array") -> bool:
+    """Whether the most likely choice is the right one, or says the same."""
+    import numpy as np
+
+    return bool(np.array_equal(item.choices[int(scores.argmax())], item.choices[item.answer]))
 
 
 def parts_of(lengths: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:

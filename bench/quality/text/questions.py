@@ -5,6 +5,7 @@ One object a line: ``{"question": "…", "choices": ["…", "…"], "answer": 0}
 A choice follows after one space, as in lm-evaluation-harness.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from bench.contracts import DecoderSpec, Tokenizer
 from bench.errors import InputError, RunFailure, problem_of
-from bench.inputs.prompts import Prompt, check_ids, encoded
+from bench.inputs.prompts import NUL, Prompt, check_ids, encoded, not_read
 from bench.inputs.tokenizer_file import ADDED_TOKENS
 from bench.quality.text.samples import Item
 from bench.reading import NOT_DECODED, lines_of, read_text
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     Ids = np.ndarray[Any, Any]
 
 
+CHOICES = re.compile(r"\bchoices\b")
 Found = Callable[[], tuple[Tokenizer | None, TokenizerUsed | None]]
 """The tokenizer and whose it is, loaded when the first text needs it. Raises ``InputError``."""
 
@@ -44,12 +46,16 @@ class Question(Struct, frozen=True):
         """What is wrong with it; ``None`` if nothing."""
         if sum(part is not None for part in (self.question, self.prompt, self.ids)) != 1:
             return sentence("quality.question.not_one")
+        if self.ids == ():
+            return sentence("input.prompt_empty", name="ids")
         if len(self.choices) < 2:
             return sentence("quality.question.few_choices", choices=len(self.choices))
         if not 0 <= self.answer < len(self.choices):
             return sentence("quality.question.no_such_answer", answer=self.answer, last=len(self.choices) - 1)
         if any(isinstance(choice, str) == (self.ids is not None) or not _said(choice) for choice in self.choices):
             return sentence("quality.question.choices_of_another_kind")
+        if any(isinstance(text, str) and NUL in text for text in (self.question, self.prompt, *self.choices)):
+            return sentence("input.prompt_nul")
         return None
 
 
@@ -59,14 +65,14 @@ def _said(choice: str | tuple[int, ...]) -> bool:
 
 
 def holds_questions(file: Path) -> bool:
-    """Whether the first line of ``file`` is a question rather than a text."""
+    """Whether the first line of ``file`` is a question rather than a text; one that cannot be read names its choices."""
     if file.suffix.lower() != ".jsonl":
         return False
     first = next((line for _, line in lines_of(read_text(file, name=file.name))), "")
     try:
         found = msgspec.json.decode(first.encode())
     except NOT_DECODED:
-        return False
+        return CHOICES.search(first) is not None
     return isinstance(found, dict) and "choices" in found
 
 
@@ -80,7 +86,7 @@ def _numbered(file: Path) -> Iterator[tuple[int, Question]]:
         try:
             question = msgspec.json.decode(line.encode(), type=Question)
         except NOT_DECODED as error:
-            wrong: Sentence | str | None = str(error)[:200]
+            wrong: Sentence | str | None = not_read(line, error)
         else:
             wrong = question.wrong()
         if wrong:

@@ -3,6 +3,7 @@ choices, all as token ids, so that the reference is fed the same."""
 
 from collections.abc import Iterable
 from hashlib import sha256
+from itertools import count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +46,11 @@ class TextSamples(Struct, frozen=True):
         """As ``load`` reads it; equal samples give equal bytes."""
         import numpy as np
 
-        arrays: dict[str, Any] = {f"window.{i:06}": ids for i, ids in enumerate(self.windows)}
-        arrays |= {f"prompt.{i:06}": ids for i, ids in enumerate(self.prompts)}
+        arrays: dict[str, Any] = {f"window.{i}": ids for i, ids in enumerate(self.windows)}
+        arrays |= {f"prompt.{i}": ids for i, ids in enumerate(self.prompts)}
         for i, item in enumerate(self.items):
-            arrays |= {f"item.{i:06}.{j:03}": ids for j, ids in enumerate(item.choices)}
-            arrays[f"facts.{i:06}"] = np.array([item.answer, *item.begins, *item.sizes], np.int64)
+            arrays |= {f"item.{i}.{j}": ids for j, ids in enumerate(item.choices)}
+            arrays[f"facts.{i}"] = np.array([item.answer, *item.begins, *item.sizes], np.int64)
         arrays["generated"] = np.array(self.generated, np.int64)
         if self.sampling is not None:
             seed = np.array(self.sampling.seed, np.int64)
@@ -62,15 +63,13 @@ def load_samples(path: Path) -> TextSamples:
     stored = load_feeds(path)
 
     def named(start: str) -> "tuple[Ids, ...]":
-        return tuple(stored[name] for name in sorted(stored) if name.startswith(start))
+        return tuple(stored[f"{start}{i}"] for i in takewhile(lambda i: f"{start}{i}" in stored, count()))
 
     items = []
-    for name in sorted(stored):
-        if name.startswith("facts."):
-            answer, *rest = (int(n) for n in stored[name])
-            half = len(rest) // 2
-            choices = named(f"item.{name.removeprefix('facts.')}.")
-            items.append(Item(choices, tuple(rest[:half]), tuple(rest[half:]), answer))
+    for i, facts in enumerate(named("facts.")):
+        answer, *rest = (int(n) for n in facts)
+        half = len(rest) // 2
+        items.append(Item(named(f"item.{i}."), tuple(rest[:half]), tuple(rest[half:]), answer))
     drawn = None
     if "sampling" in stored:
         temperature, top_p = map(float, stored["sampling"])

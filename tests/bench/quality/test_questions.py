@@ -75,6 +75,10 @@ def test_a_prompt_is_taken_as_it_is_and_ids_need_no_tokenizer(tmp_path: Path) ->
         ({"question": "?", "choices": ["a", "b"], "answer": "A"}, "Expected `int`, got `str` - at `$.answer`"),
         ({"question": "?" * 60, "choices": ["a", "b"], "answer": 0}, "and the model's context is 64"),
         ([1], "Expected `object`"),
+        ({"ids": [], "choices": [[1], [2]], "answer": 0}, "ids is empty"),
+        ({"question": "a\0", "choices": ["a", "b"], "answer": 0}, "contains a NUL character"),
+        ({"question": "?", "choices": ["a", "b\0"], "answer": 0}, "contains a NUL character"),
+        ({"question": "?", "choices": ["a", "\ud800"], "answer": 0}, "is half of a surrogate pair"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, line: object, wrong: str) -> None:
@@ -144,6 +148,17 @@ def test_the_evaluation_has_room_for_every_question_that_fits_the_context(tmp_pa
     assert 1024 == room(TextLimits(), 1050, tokenizer=none)
     with pytest.raises(InputError, match=r"q\.jsonl: line 2: it is 1025 tokens long with its choice"):
         room(TextLimits(), 20, 1025)
+
+
+@pytest.mark.parametrize("line", ['{"question": "\\ud800?", "choices": ["a"]}', "{question: 1, choices: []}"])
+def test_a_first_line_that_cannot_be_read_is_told_as_a_question(tmp_path: Path, line: str) -> None:
+    """By its choices: the advice is not that of prompts."""
+    file = tmp_path / "q.jsonl"
+    file.write_text(line)
+    assert holds_questions(file)
+    with pytest.raises(InputError) as caught:
+        read_questions(file)
+    assert "one question a line" in str(caught.value.advice)
 
 
 def test_prompts_are_no_questions(tmp_path: Path) -> None:

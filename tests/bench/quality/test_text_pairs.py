@@ -206,6 +206,25 @@ def test_samples_are_read_as_they_were_written(tmp_path: Path) -> None:
     )
 
 
+def test_a_question_keeps_the_order_of_any_number_of_choices(tmp_path: Path) -> None:
+    """Which is the right one is told by its place, to the reference too."""
+    many = 1_234
+    item = Item(tuple(ids(0, n) for n in range(many)), (1,) * many, tuple(range(1, many + 1)), answer=1_000)
+    TextSamples(items=(item,) * 2).save(tmp_path / "a.npz")
+    again = load_samples(tmp_path / "a.npz")
+    assert [list(range(many))] * 2 == [[int(choice[1]) for choice in one.choices] for one in again.items]
+    assert item.sizes == again.items[1].sizes
+
+
+def test_a_choice_that_says_the_same_as_the_right_one_is_right(tmp_path: Path) -> None:
+    """The same tokens have the same likelihood, of which the first is taken: a later one could never be right."""
+    given = (ids(0, 3), ids(0, 1, 2), ids(0, 3))
+    items = tuple(Item(given, (1,) * 3, sizes=(1, 9, 1), answer=answer) for answer in (0, 1, 2))
+    samples = TextSamples(items=items)
+    _, results = own_results(samples, answers(EVEN, samples, tmp_path))
+    assert [True, False, True] == results["choice_accuracy"].tolist()
+
+
 def test_prompts_are_beginnings_from_all_parts_of_the_texts() -> None:
     """One of 32 tokens every 64, and evenly spaced where there are more than are asked."""
     (window,) = windows_of(np.arange(512), 512)

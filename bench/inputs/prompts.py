@@ -149,7 +149,7 @@ def _wrong_of(line: Line) -> Sentence | None:
 
 
 def not_read(line: str, error: Exception) -> Sentence | str:
-    """Why the reader of JSON cannot take ``line``. Half a surrogate pair among its texts looks to it like the end of its
+    """Why the reader of JSON cannot take ``line``. It takes half a surrogate pair among its texts for the end of its
     input."""
     try:
         half = lone_surrogate(json.dumps(json.loads(line), ensure_ascii=False))

@@ -151,7 +151,10 @@ def _refuse_sampling(options: DatasetOptions, where: str) -> None:
     if options.temperature is None and options.states(SAMPLING):
         raise InputError(sentence("suite.sampling_needs_temperature", where=where))
     if options.temperature is not None and not 0 < options.temperature <= HOTTEST:
-        raise InputError(sentence("suite.temperature_bounds", where=where, value=options.temperature, most=HOTTEST))
+        raise InputError(
+            sentence("suite.temperature_bounds", where=where, value=options.temperature, most=HOTTEST),
+            sentence("suite.leave_temperature_out"),
+        )
     if not 0 < options.top_p <= 1:
         raise InputError(sentence("suite.top_p_bounds", where=where, value=options.top_p))
     if not 0 <= options.seed < 1 << 63:

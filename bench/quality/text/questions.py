@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     Ids = np.ndarray[Any, Any]
 
-
 CHOICES = re.compile(r"\bchoices\b")
+
 Found = Callable[[], tuple[Tokenizer | None, TokenizerUsed | None]]
 """The tokenizer and whose it is, loaded when the first text needs it. Raises ``InputError``."""
 
@@ -65,7 +65,8 @@ def _said(choice: str | tuple[int, ...]) -> bool:
 
 
 def holds_questions(file: Path) -> bool:
-    """Whether the first line of ``file`` is a question rather than a text; one that cannot be read names its choices."""
+    """Whether the first line of ``file`` is a question rather than a text; of one that cannot be read, by the word
+    ``choices`` in it."""
     if file.suffix.lower() != ".jsonl":
         return False
     first = next((line for _, line in lines_of(read_text(file, name=file.name))), "")

@@ -31,8 +31,12 @@ class Sampling(Struct, frozen=True):
     seed: int = 0
 
     def stated(self) -> dict[str, str]:
-        """As a record says it."""
-        return {"temperature": f"{self.temperature:g}", "top_p": f"{self.top_p:g}", "seed": str(self.seed)}
+        """As a record says it, with every digit: other texts are drawn with another one."""
+        return {"temperature": _digits(self.temperature), "top_p": _digits(self.top_p), "seed": str(self.seed)}
+
+
+def _digits(number: float) -> str:
+    return repr(number).removesuffix(".0")
 
 
 def sampling_of(ask: DatasetAsk) -> Sampling | None:
@@ -72,16 +76,17 @@ def _scores(logits: "Array", number: int, place: int, sampling: Sampling) -> "Ar
     import numpy as np
 
     scores = logits + sampling.temperature * _noise(len(logits), sampling.seed, number, place)
-    out = _left_out(logits / sampling.temperature, sampling.top_p)
+    with np.errstate(over="ignore"):  # far less likely than a float can tell
+        out = _left_out((logits - logits.max()) / sampling.temperature, sampling.top_p)
     scores[out] = scores[~out].min() - 1
     return np.asarray(scores)
 
 
 def _left_out(scaled: "Array", top_p: float) -> "Array":
-    """Which tokens are not among the fewest most likely ones that have ``top_p`` together."""
+    """Which tokens are not among the fewest most likely ones that have ``top_p`` together. ``scaled``: 0 at most."""
     import numpy as np
 
-    shares = np.exp(scaled - scaled.max())
+    shares = np.exp(scaled)
     shares /= shares.sum()
     order = np.argsort(-shares, kind="stable")
     before = np.cumsum(shares[order]) - shares[order]

@@ -87,11 +87,13 @@ def _line(item: Numbered, imported: str) -> tuple[Cell, ...]:
 
 
 def _sizes(record: Record) -> tuple[str, ...]:
-    """Bytes of the weights, and of a token in the KV cache."""
+    """Bytes of the weights, and of a token in the KV cache, in the types that it was kept in where they are known."""
     text, weights = record.summary.text_generation, record.plan.model.weight_bytes
     notes = [] if weights is None else [say("report.cost.weights", size=weights)]
-    if text is not None and text.kv_cache is not None and text.kv_cache.bytes_per_token is not None:
-        notes.append(say("report.cost.cache", size=text.kv_cache.bytes_per_token))
+    cache = None if text is None else text.kv_cache
+    size = None if cache is None else cache.executed_bytes_per_token or cache.bytes_per_token
+    if size is not None:
+        notes.append(say("report.cost.cache", size=size))
     return tuple(notes)
 
 

@@ -35,10 +35,23 @@ def test_quality_stands_next_to_speed_and_size() -> None:
     )
     assert "nats" in cells["kl_divergence"].value
     assert "same best token 86.7 %" == cells["kl_divergence"].notes[2]
-    assert ("≠ 2.00 ms", "56.0 MiB", ("weights 3.81 MiB", "1.25 KiB a token")) == (
+    assert ("≠ 2.00 ms", "56.0 MiB", ("weights 3.81 MiB", "KV cache 1.25 KiB a token")) == (
         *(cells["tpot"].value, cells["memory"].value, cells["memory"].notes),
     )
     assert "3 of 40 prompts" in table.note
+
+
+def test_bytes_of_a_token_are_those_that_the_cache_was_kept_in() -> None:
+    """An engine that keeps it in half the bytes is not shown with those of the graph's type."""
+    found = judged(0.16)
+    generated = found.record.summary.text_generation
+    assert generated is not None
+    assert generated.kv_cache is not None
+    kept = replace(generated, kv_cache=replace(generated.kv_cache, executed_bytes_per_token=640))
+    record = replace(found.record, summary=replace(found.record.summary, text_generation=kept))
+    table = cost_table([Numbered(1, RecordedRun(record, found.samples))])
+    assert table is not None
+    assert "KV cache 640 B a token" == table.rows[0][-1].notes[-1]
 
 
 def test_a_loss_of_perplexity_is_told_as_a_fraction() -> None:

@@ -55,6 +55,20 @@ def test_only_the_most_likely_tokens_are_drawn(tmp_path: Path) -> None:
     assert {(0, 0), (0, 1), (1, 0), (1, 2), (2, 0), (2, 3), (3, 0), (3, 1)} == steps
 
 
+@pytest.mark.parametrize("top_p", [1.0, 0.5, 5e-324])
+def test_the_coldest_texts_are_the_greedy_ones(tmp_path: Path, top_p: float) -> None:
+    """Also where a logit over the temperature is more than a float holds."""
+    coldest = drawn_answers(EVEN, tmp_path, temperature=5e-324, top_p=top_p)
+    assert [1, 2, 3, 0] * 50 == coldest.generated[0].tolist()
+
+
+def test_a_way_to_draw_is_stated_with_every_digit() -> None:
+    """Texts that were drawn otherwise are not compared."""
+    stated = Sampling(0.8000000001, 1.0, (1 << 63) - 1).stated()
+    assert {"temperature": "0.8000000001", "top_p": "1", "seed": "9223372036854775807"} == stated
+    assert {"temperature": "100", "top_p": "0.95", "seed": "0"} == Sampling(100.0, 0.95).stated()
+
+
 def test_a_model_and_its_reference_draw_with_the_same_noise(tmp_path: Path) -> None:
     """Equal models draw equal texts. Of two that differ the margin at the first difference is of logits with noise,
     which the error is free of: it is that of the logits."""

@@ -31,7 +31,8 @@ def shifted_product(node: "onnx.NodeProto", made_by: "Mapping[str, onnx.NodeProt
     matrix, sums = made_by.get(product.input[1]), made_by.get(rest.input[0])
     if matrix is None or sums is None or matrix.op_type != DEQUANTISING:
         return None
-    named = [f"{product.input[0]}.block_sums", f"{matrix.input[0]}.offset"]
+    block = next((attribute.i for attribute in matrix.attribute if attribute.name == "block_size"), 0)
+    named = [f"{product.input[0]}.block_sums_{block}", f"{matrix.input[0]}.offset"]
     return ShiftedProduct(node, product, matrix, rest, sums) if list(rest.input) == named else None
 
 

@@ -178,11 +178,13 @@ class WeightedGraph(GraphWriter):
         """[B, S, n] → [B, S, n / block]; made once for all products of ``value``."""
         if (value, block) in self._sums:
             return self._sums[value, block]
+        name = f"{value}.block_sums_{block}"
         if inputs <= MOST_SUMMED:
-            self._sums[value, block] = self.node("MatMul", (value, self._ones(inputs, block)), f"{value}.block_sums")
+            self._sums[value, block] = self.node("MatMul", (value, self._ones(inputs, block)), name)
         else:
-            blocks = self.node("Reshape", (value, self.shape(f"blocks_{block}", 0, 0, -1, block)), f"{value}.blocks")
-            sums = self.node("ReduceSum", (blocks, self.shape("last_axis", -1)), f"{value}.block_sums", keepdims=0)
+            parts = (value, self.shape(f"blocks_{block}", 0, 0, -1, block))
+            blocks = self.node("Reshape", parts, f"{value}.blocks_{block}")
+            sums = self.node("ReduceSum", (blocks, self.shape("last_axis", -1)), name, keepdims=0)
             self._sums[value, block] = sums
         return self._sums[value, block]
 

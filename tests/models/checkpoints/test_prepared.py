@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from made_checkpoint import made_checkpoint
+from made_checkpoint import block_tensor, made_checkpoint
 from msgspec.structs import replace
 from onnx import numpy_helper
 
@@ -112,6 +112,23 @@ def test_the_graph_computes_with_the_values_of_the_file(
     artifact = prepared(checkpoint, tmp_path / "cache", precision)
     ids = np.random.default_rng(5).integers(0, config.vocab, 9).tolist()
     np.testing.assert_allclose(engine(artifact, ids), logits_of(checkpoint, ids), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("engine", [onnxruntime_logits, openvino_logits])
+@pytest.mark.parametrize("most_summed", [2048, 0], ids=["sums by a product", "sums by an operator"])
+def test_one_value_meets_blocks_of_two_lengths(
+    most_summed: int, engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in files of Q2_K, whose query has offsets for every 16 inputs and whose value has them for every 32."""
+    monkeypatch.setattr("bench.models.sllm.weights.MOST_SUMMED", most_summed)
+    made = made_checkpoint(TIED, tmp_path / "m.gguf", "Q4_1")
+    name = "layers.0.attention.query.weight"
+    short = block_tensor(np.random.default_rng(3), TIED.tensors[name], 4, 16, offset=True)  # type: ignore[arg-type]
+    checkpoint = replace(made, tensors={**made.tensors, name: short})
+    ids = np.random.default_rng(5).integers(0, TIED.vocab, 9).tolist()
+    logits = engine(prepared(checkpoint, tmp_path / "cache"), ids)
+    np.testing.assert_allclose(logits, logits_of(checkpoint, ids), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.real

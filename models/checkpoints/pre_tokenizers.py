@@ -38,11 +38,13 @@ _LLAMA3 = Cut((LLAMA3,), whole_words=True, begins=True)
 _QWEN2 = Cut((QWEN2,), composed=True)
 CUTS: Mapping[str, Cut] = {
     "default": Cut((r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]")),
-    **dict.fromkeys(("gpt-2", "phi-2", "mpt", "olmo", "jais"), _GPT2),
+    **dict.fromkeys(("gpt-2", "phi-2", "mpt", "olmo", "jais", "a.x-4.0", "mellum", "trillion"), _GPT2),
     **dict.fromkeys(("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"), _DIGITS),
-    **dict.fromkeys(("llama-bpe", "llama3", "llama-v3", "falcon3"), _LLAMA3),
+    **dict.fromkeys(("llama-bpe", "llama3", "llama-v3", "falcon3", "midm-2.0", "pixtral"), _LLAMA3),
     **dict.fromkeys(("dbrx", "smaug-bpe"), Cut((LLAMA3,))),
     **dict.fromkeys(("qwen2", "megrez"), _QWEN2),
+    **dict.fromkeys(("deepseek-r1-qwen", "kormo"), Cut((QWEN2,))),
+    "deepseek-coder": Cut((r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-\ud7ff]+", r"\p{N}")),
     "tekken": Cut((TEKKEN,), whole_words=True, begins=True),
     "gpt-4o": Cut((GPT4O,)),
 }

@@ -31,9 +31,12 @@ NONE = (None, "none", "no_vocab")
 UNKNOWN, CONTROL, OWN, BYTE = 2, 3, 4, 6
 """Types of tokens in ``tokenizer.ggml.token_type``; 1 is a plain one, 4 the maker's own, 5 unused."""
 SPACE = "▁"
-ENDS_TURN = ("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<EOT>", "<｜end▁of▁sentence｜>")
-ENDS = (*ENDS_TURN[:-1], "<|eom_id|>")
-"""Tokens that end a generation by their text, as in llama.cpp: converters state only one of them as a number."""
+ENDS = (
+    *("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>", "<eos>"),
+    *("<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<end_of_utterance>", "<｜end▁of▁sentence｜>"),
+)
+"""Tokens that end a text or a turn by their text, as in llama.cpp: converters state only one of them as a number.
+``</s>`` is none: where it ends a text it is stated, and Gemma has it as a tag of HTML."""
 PHI3_PLAIN = ("<unk>", "<s>", "<|endoftext|>")
 """Tokens of Phi 3 that do not take the spaces behind them."""
 
@@ -97,7 +100,7 @@ def vocabulary(fields: Fields) -> Vocabulary:
         raise _refused("model.tokenizer_token_twice", token=twice)
     types = _numbers(fields, "token_type", len(tokens)) or [1] * len(tokens)
     for i, text in enumerate(tokens):
-        if text in (*ENDS_TURN, *ENDS):
+        if text in ENDS:
             types[i] = CONTROL
     return Vocabulary(
         kind=str(fields.values[f"{PREFIX}model"]),

@@ -163,6 +163,9 @@ def test_bytes_of_every_cut_come_back(tmp_path: Path, pre: str) -> None:
         ("gpt-4o", "weWE", ["we", "W", "E"]),
         ("default", "1234", ["12", "3", "4"]),
         ("dbrx", "!we", ["!we"]),
+        ("deepseek-r1-qwen", "1234we", ["1", "2", "3", "4", "we"]),
+        ("deepseek-coder", "12we!we", ["1", "2", "we", "!", "we"]),
+        ("midm-2.0", "1234we", ["12", "3", "4", "we"]),
     ],
 )
 def test_where_each_cut_cuts(tmp_path: Path, pre: str, text: str, expected: list[str]) -> None:
@@ -193,6 +196,16 @@ def test_what_stands_beside_the_tokenizer(tmp_path: Path) -> None:
     )
     assert {"bos_token_id": 256, "eos_token_id": [257]} == files["generation_config.json"]
     assert (257,) == end_tokens(fields)
+
+
+def test_tokens_that_end_a_text_by_their_text() -> None:
+    """Llama 3 and Gemma 3 end at two or three tokens, and a converter states one; Gemma's tag of HTML is no end."""
+    base = bytewise("llama-bpe")
+    more = ["<eos>", "<|end_of_text|>", "</s>", "<end_of_turn>", "<|eom_id|>", "<|eot_id|>"]
+    tokens = [*base.texts("tokenizer.ggml.tokens"), *more]
+    fields = bytewise("llama-bpe", tokens=tokens, token_type=[1] * len(tokens), eos_token_id=len(tokens) - 1)
+    ends = ["<|eot_id|>", "<|end|>", "<eos>", "<|end_of_text|>", "<end_of_turn>", "<|eom_id|>"]
+    assert ends == pieces_of(fields, end_tokens(fields))
 
 
 @pytest.mark.parametrize("fields", [Fields(), Fields(model="none"), Fields(model="no_vocab")])

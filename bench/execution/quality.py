@@ -114,6 +114,7 @@ def _reference(so_far: Evidence, judged: Judged, artifact: Artifact, jobs: Runne
         model=run.model.plugin,
         made_for=made_for,
         windows=windows,
+        tokenizer=prepared.tokenizer,
         limits=limits,
     )
     cut = None if windows is None else sha256(windows.read_bytes()).hexdigest()

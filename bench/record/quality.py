@@ -49,8 +49,12 @@ class LeftOut(Part, frozen=True):
 
     @property
     def told(self) -> Sentence:
-        """``road.jpg: has no label (labels.json)``."""
-        return sentence("quality.left_out", file=self.file, why=self.reason, field=self.field)
+        """``road.jpg: has no label (labels.json)``; of a file that is itself wrong, its name once."""
+        if self.field != self.file:
+            return sentence("quality.left_out", file=self.file, why=self.reason, field=self.field)
+        if isinstance(self.reason, Sentence) and self.file in self.reason.figures.values():
+            return self.reason
+        return sentence("text.at", where=self.file, message=self.reason)
 
 
 class DatasetFacts(Part, frozen=True):

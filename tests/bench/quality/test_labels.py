@@ -8,6 +8,7 @@ from judged_runs import in_words
 from bench.errors import InputError
 from bench.quality.labels import read_csv, read_json
 from bench.record.quality import LeftOut
+from bench.words import sentence
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -76,3 +77,12 @@ def test_csv_of_another_encoding(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_bytes(b"caf\xe9.jpg,1\n")
     with pytest.raises(InputError, match=r"labels.csv: line 1: not UTF-8: byte 0xe9"):
         read_csv(tmp_path / "labels.csv")
+
+
+def test_a_file_that_is_wrong_itself_is_named_once() -> None:
+    """Whether the reason names it or not; the field is told where it is another one."""
+    inside = LeftOut("b.txt", "b.txt", sentence("input.prompts_empty", file_name="b.txt"))
+    assert ["b.txt: is empty", "b.txt: no image", "b.jpg: no label (labels.json)"] == [
+        str(one.told)
+        for one in (inside, LeftOut("b.txt", "b.txt", "no image"), LeftOut("b.jpg", "labels.json", "no label"))
+    ]

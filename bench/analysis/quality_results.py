@@ -27,6 +27,7 @@ def quality_results(run: RecordedRun, source: str = "") -> "Results":
     where = source or run.record.record_id
     if quality.dataset.task in TEXT_TASKS:
         found = _of_text(run, quality, where)
+        _divergences_as_stated(quality, found, where)
     else:
         if quality.reference is not None:
             theirs = _tables(run, quality.reference.samples, quality.reference.metrics, where)
@@ -58,6 +59,20 @@ def _of_text(run: RecordedRun, quality: Quality, where: str) -> "Results":
                 sentence("quality.not_one_each", source=where, array=quality.samples[name], samples=len(array), **held)
             )
     return found
+
+
+def _divergences_as_stated(quality: Quality, results: "Results", where: str) -> None:
+    """Raise ``InputError`` where the first differences that a record states are not those that its figures are of."""
+    told, error = quality.divergences, quality.logit_error_p99
+    stated = {"equal_prefix": [one.token_prefix for one in told]}
+    if error is not None:
+        gaps = [one.logit_gap for one in told if one.logit_gap is not None]
+        stated["divergences_explained"] = [gap <= error for gap in gaps]
+    for name, expected in stated.items():
+        if told and name in results and results[name].tolist() != expected:
+            raise InputError(
+                sentence("quality.divergences_differ", source=where, metric=name), sentence("quality.results_edited")
+            )
 
 
 def _counted(quality: Quality, where: str) -> None:

@@ -63,6 +63,20 @@ def test_results_that_do_not_give_the_figure(edited: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("edited", "metric"), [({"token_prefix": 5}, "equal_prefix"), ({"logit_gap": 0.0}, "divergences_explained")]
+)
+def test_first_differences_are_those_that_the_figures_are_of(edited: dict[str, float], metric: str) -> None:
+    """What a page shows of a prompt cannot say something else than the mean over prompts beside it."""
+    samples: dict[str, np.ndarray] = dict(text().samples)
+    quality = text_quality(samples, "f" * 64, "ort:cpu", {})
+    run = RecordedRun(replace(text().record, quality=quality), samples)
+    assert len(quality.divergences) == len(quality_results(run)["equal_prefix"])
+    changed = replace(quality, divergences=(*quality.divergences[:-1], replace(quality.divergences[-1], **edited)))
+    with pytest.raises(InputError, match=f"the results of {metric} are not those of quality.divergences"):
+        quality_results(RecordedRun(replace(run.record, quality=changed), samples), "out/r")
+
+
+@pytest.mark.parametrize(
     ("n", "lost", "gained", "needed"),
     [(12, 0, 0, 240), (100, 3, 0, 300), (50, 10, 10, 11_000)],
 )

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.contracts import Scenario
-from bench.errors import InputError, UnknownName
+from bench.errors import InputError
 from bench.reading import exists, with_slashes
 from bench.scenarios.kinds import kind_of
 from bench.scenarios.staged import PIPELINES, refuse_hop
@@ -40,17 +40,6 @@ class PipelineTable(Struct, frozen=True, forbid_unknown_fields=True):
     preprocessing: str = ""
     options: str = ""
     hop_ms: float | None = None
-
-
-def table_of(raw: Any, where: str) -> PipelineTable:
-    """The table ``[pipeline]``. Raises ``UnknownName`` for a key, ``msgspec.ValidationError`` for a value."""
-    if isinstance(raw, dict):
-        for key in raw:
-            if key not in PipelineTable.__struct_fields__:
-                raise UnknownName(
-                    sentence("suite.key_in", where=f"{where} [{TABLE}]"), key, PipelineTable.__struct_fields__
-                )
-    return msgspec.convert(raw, PipelineTable)
 
 
 def scenario_of(table: PipelineTable) -> dict[str, Any]:

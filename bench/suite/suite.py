@@ -4,8 +4,6 @@
 """
 
 import os
-import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +14,18 @@ from bench import reading
 from bench.contracts import Format, Scenario
 from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog
-from bench.reading import NOT_DECODED, read_text, refuse_deep_keys
+from bench.reading import read_text
 from bench.scenarios import parameters as values_
 from bench.scenarios.kinds import COMPILE_CACHE, FIELDS, check_scenario
 from bench.settings import setting_names, suite_settings
 from bench.suite.built_in_datasets import BUILT_IN, dataset_folder
 from bench.suite.dataset_options import parse_options
-from bench.suite.pipeline import TABLE, check_inputs, scenario_of, table_of, with_table
+from bench.suite.pipeline import TABLE, PipelineTable, check_inputs, scenario_of, with_table
 from bench.suite.preprocessing import parse_preprocessing
 from bench.suite.scenario_choice import kind_named
 from bench.suite.untrusted import Untrusted
+from bench.toml.parsing import parsed
+from bench.toml.values import converted
 from bench.words import sentence
 
 
@@ -102,23 +102,17 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
     try:
         if not file.exists():
             raise InputError(sentence("suite.no_such_file", file=file), sentence("suite.no_such_file.remedy"))
-        text = read_text(file)
-        refuse_deep_keys(text, f"{file}")
-        raw = tomllib.loads(text)
+        raw = parsed(read_text(file), f"{file}")
     except OSError as error:  # of a name that no file can have
         raise InputError(sentence("suite.cannot_read", file=file, value=error.strerror or error)) from None
-    except NOT_DECODED as error:  # also a number of thousands of digits, thousands of brackets
-        raise InputError(sentence("suite.not_toml", file=file, error=str(error)[:200])) from None
-    _check_keys(raw, Suite, f"{file}")
-    try:
-        around = table_of(raw[TABLE], f"{file}") if TABLE in raw else None
-        raw = raw if around is None else {**raw, "scenarios": [*raw.get("scenarios", ()), scenario_of(around)]}
-        settings = suite_settings(raw, f"{file}")
-        plain = {key: value for key, value in raw.items() if key not in setting_names() and key != TABLE}
-        suite = msgspec.convert(_with_parameters(plain, f"{file}", catalog), Suite)
-        played = msgspec.convert(_models_of_scenarios(raw), tuple[tuple[str, ...], ...])
-    except msgspec.ValidationError as error:
-        raise InputError(f"{file}: {error}") from None
+    _check_keys(raw, f"{file}")
+    around = converted(raw[TABLE], PipelineTable, f"{file}", (TABLE,)) if TABLE in raw else None
+    if around is not None and isinstance(tables := raw.get("scenarios", []), list):
+        raw = {**raw, "scenarios": [*tables, scenario_of(around)]}
+    settings = suite_settings(raw, f"{file}")
+    plain = {key: value for key, value in raw.items() if key not in setting_names() and key != TABLE}
+    suite = converted(_with_parameters(plain, f"{file}", catalog), Suite, f"{file}")
+    played = [one.models for one in converted(raw, _Played, f"{file}").scenarios]
     folder = file.resolve().parent
     for model in suite.models:
         if model.prompts and model.prompt_ids:
@@ -140,7 +134,7 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
     )
     models = models if around is None else tuple(with_table(model, around, folder) for model in models)
     sent = Untrusted(str(file), frozenset(suite.options), len(suite.targets))
-    only = tuple(tuple(_beside(folder, source) for source in sources) for sources in played)
+    only = tuple(tuple(_beside(folder, source) for source in sources) for sources in played if any(played))
     checked = msgspec.structs.replace(suite, models=models, untrusted=sent, settings=settings, scenario_models=only)
     check(checked, catalog)
     return checked
@@ -294,17 +288,12 @@ def _beside(folder: Path, path: str) -> str:
     return str(folder / reading.with_slashes(folder, path)) if is_file(path) else path
 
 
-def _check_keys(raw: Any, kind: type[Struct], where: str) -> None:
-    """msgspec names an unknown key but not its nearest neighbour; this does, before it converts."""
-    fields = {f.encode_name for f in msgspec.structs.fields(kind)} - {"untrusted", "settings", "scenario_models"}
-    fields |= {*setting_names(), TABLE} if kind is Suite else set()
+def _check_keys(raw: dict[str, Any], file: str) -> None:
+    """A suite's own keys are not the fields of ``Suite``."""
+    fields = {*Suite.__struct_fields__, *setting_names(), TABLE} - {"untrusted", "settings", "scenario_models"}
     for key in raw:
         if key not in fields:
-            raise UnknownName(sentence("suite.key_in", where=where), key, fields)
-    for key, part in (("models", ModelAsk), ("targets", TargetAsk)):
-        if kind is Suite and isinstance(raw.get(key), list):
-            for index, item in enumerate(_tables(raw[key])):
-                _check_keys(item, part, f"{where} [[{key}]] number {index + 1}")
+            raise UnknownName(sentence("suite.key_in", where=file), key, fields)
 
 
 def _with_parameters(raw: dict[str, Any], where: str, catalog: Catalog | None) -> dict[str, Any]:
@@ -315,11 +304,14 @@ def _with_parameters(raw: dict[str, Any], where: str, catalog: Catalog | None) -
     return raw | {"scenarios": [scenario_table(table, where, index, catalog) for index, table in enumerate(tables, 1)]}
 
 
-def _models_of_scenarios(raw: dict[str, Any]) -> list[Any]:
-    """The models that each scenario is played with; nothing where none of them says so."""
-    tables = raw.get("scenarios")
-    found = [table.get(MODELS, []) if isinstance(table, dict) else [] for table in tables or []]
-    return found if any(found) else []
+class _PlayedWith(Struct):
+    """A table of ``[[scenarios]]``: the models that it is played with."""
+
+    models: tuple[str, ...] = ()
+
+
+class _Played(Struct):
+    scenarios: tuple[_PlayedWith, ...] = ()
 
 
 def scenario_table(table: Any, where: str, number: int, catalog: Catalog | None) -> Any:
@@ -346,7 +338,3 @@ def scenario_table(table: Any, where: str, number: int, catalog: Catalog | None)
             )
     plain.pop(MODELS, None)
     return plain | ({"parameters": own} if any(one.name not in FIELDS for one in parameters) else {})
-
-
-def _tables(items: Iterable[Any]) -> list[dict[str, Any]]:
-    return [item for item in items if isinstance(item, dict)]

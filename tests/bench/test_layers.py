@@ -18,6 +18,7 @@ FLOORS = """
     errors
     digest
     reading scratch parallel
+    toml
     contracts plugins
     scenarios settings
     record

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-import msgspec
 from msgspec import Struct
 
 from bench.contracts import Scenario, Task
@@ -22,6 +21,7 @@ from bench.submission.toml_text import changed_fields, toml_value
 from bench.suite.scenario_choice import kind_named
 from bench.suite.suite import ModelAsk, Suite, TargetAsk, is_file, scenario_table
 from bench.suite.untrusted import Untrusted
+from bench.toml.values import converted
 from bench.words import Sentence, sentence
 
 MODEL_FIELDS = (
@@ -152,12 +152,7 @@ def _model(model: SubmittedModel, folder: Path, source: str) -> ModelAsk:
 
 def _scenario(scenario: SubmittedScenario, where: str, number: int, catalog: Catalog) -> Scenario:
     table = scenario_table({"name": scenario.name, **scenario.parameters}, where, number, catalog)
-    try:
-        return msgspec.convert(table, Scenario)
-    except msgspec.ValidationError as error:
-        raise InputError(
-            sentence("submission.scenario_wrong", file=where, number=number, name=scenario.name, error=str(error))
-        ) from None
+    return converted(table, Scenario, where, ("scenarios", number - 1))
 
 
 def _check_ids(submission: Submission, where: str) -> None:

@@ -45,7 +45,10 @@ def test_a_full_suite_is_read(tmp_path: Path) -> None:
     [
         ("presett = 'quick'\n", "unknown key in {file}: presett\nDid you mean preset?"),
         ("[[models]]\nsorce = 'x'\n", "unknown key in {file} [[models]] number 1: sorce\nDid you mean source?"),
-        ("seed = 'three'\n", "{file}: Expected `int`, got `str` - at `$.seed`"),
+        (
+            "seed = 'three'\n",
+            "{file}: seed: an integer is expected, not a string\nWrite it as in this example: seed = 1",
+        ),
         ("seed = \n", "{file}: not TOML: Invalid value (at line 1, column 8)"),
         (
             "[[models]]\nsource = 'gone.onnx'\n",

@@ -102,7 +102,10 @@ def test_a_scenario_that_nothing_fits_is_named(room: Path) -> None:
         ({"scenarios": ()}, "no scenarios"),
         ({"models": (FORM.models[0], FORM.models[0])}, "two models have the id eye"),
         ({"scenarios": (SubmittedScenario(name="offline", models=("ear",)),)}, "no model has the id ear"),
-        ({"scenarios": (SubmittedScenario(name="offline", parameters={"lanes": "two"}),)}, "number 1 (offline)"),
+        (
+            {"scenarios": (SubmittedScenario(name="offline", parameters={"lanes": "two"}),)},
+            "number 1: lanes: an integer",
+        ),
         ({"scenarios": (SubmittedScenario(name="offline", parameters={"lane": 2}),)}, "lane"),
         ({"scenarios": (SubmittedScenario(name="ofline"),)}, "ofline"),
     ],

@@ -1,0 +1,1 @@
+"""TOML files that people write: read, and converted to their types."""

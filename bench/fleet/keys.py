@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 AUTHORITY, CLIENT, SCHEDULER, WORKER = "authority", "client", "scheduler", "worker"
 CA, CERTIFICATE, KEY, REVOKED, ISSUED = "ca.pem", "cert.pem", "key.pem", "revoked.pem", "issued"
+WITHDRAWN = "withdrawn"
 DAYS, AUTHORITY_DAYS, MOST_DAYS = 825, 3_650, 36_500
 EARLIER = timedelta(days=1)
 """Certificates are valid from a day ago, for devices whose clock is late."""
@@ -78,7 +79,8 @@ def make_keys(
 def revoke(folder: Path, names: Iterable[str], now: datetime | None = None) -> list[Path]:
     """From now on no party that has the new lists lets in those of ``names``, whose folders here are removed; the same
     name may be issued anew. Returns the new lists, which go to their machines: the scheduler's, where a scheduler is
-    revoked every other's. Raises ``UnknownName`` for what was not issued, ``InputError`` where it cannot be written."""
+    revoked every other's. Raises ``UnknownName`` for what was not issued, or ``is_revoked``; ``InputError`` where it
+    cannot be written."""
     from cryptography import x509
 
     demand_engine()
@@ -96,12 +98,24 @@ def revoke(folder: Path, names: Iterable[str], now: datetime | None = None) -> l
             write_atomically(place, _pem(revocations(_issuer(folder, role), before, added, now - EARLIER, now)))
         for name in named:
             shutil.rmtree(folder / name, ignore_errors=True)
-            (known / f"{name}.pem").unlink()
+            _withdrawn(folder, name).parent.mkdir(exist_ok=True, mode=0o700)
+            (known / f"{name}.pem").replace(_withdrawn(folder, name))
         lists = sorted(folder.glob(f"*/{REVOKED}"))
         for place in lists:
             write_atomically(place, _lists(folder))
     of_all = SCHEDULER in named
     return [place for place in lists if of_all or place.parent.name == SCHEDULER]
+
+
+def is_revoked(folder: Path, name: str) -> bool:
+    """Whether ``name`` was revoked, and not issued anew."""
+    issued_now = folder / AUTHORITY / ISSUED / f"{name}.pem"
+    return wrong_name(name) is None and is_file(_withdrawn(folder, name)) and not is_file(issued_now)
+
+
+def _withdrawn(folder: Path, name: str) -> Path:
+    """Where the last certificate of that name is kept after it was revoked."""
+    return folder / AUTHORITY / WITHDRAWN / f"{name}.pem"
 
 
 def _other(role: Role) -> Role:

@@ -29,7 +29,7 @@ def command(
 ) -> int:
     """``odb fleet keys``."""
     from bench.errors import InputError
-    from bench.fleet.keys import AUTHORITY, DAYS, MOST_DAYS, make_keys, revoke
+    from bench.fleet.keys import AUTHORITY, DAYS, MOST_DAYS, is_revoked, make_keys, revoke
     from bench.words import sentence
 
     days = DAYS if days is None else days
@@ -38,8 +38,11 @@ def command(
     if revoked:
         if names or clients:
             raise InputError(sentence("cli.fleet.keys.one_at_a_time"), sentence("cli.fleet.keys.one_at_a_time.remedy"))
-        for place in revoke(folder, revoked):
+        before = [name for name in dict.fromkeys(revoked) if is_revoked(folder, name)]
+        for place in revoke(folder, now) if (now := [name for name in revoked if name not in before]) else ():
             click.echo(say("cli.fleet.keys.revoked", file=clean(str(place))))
+        for name in before:
+            click.echo(say("cli.fleet.keys.revoked_before", name=clean(name)))
         return 0
     made = make_keys(folder, names, hosts, days, clients=clients)
     for one in made:

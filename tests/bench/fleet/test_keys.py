@@ -13,7 +13,7 @@ import pytest
 
 from bench.errors import InputError
 from bench.fleet.certificates import ROLES, Role
-from bench.fleet.keys import make_keys, revoke
+from bench.fleet.keys import is_revoked, make_keys, revoke
 from bench.fleet.scheduler import is_allowed
 from bench.fleet.security import _security, address_of, party_of
 from bench.words import Sentence, speaking
@@ -175,12 +175,14 @@ def test_a_revoked_party_is_refused_by_those_who_have_the_list(tmp_path: Path) -
     for name in ("a", "ci"):
         shutil.copytree(tmp_path / name, tmp_path / "stolen" / name)
     assert [tmp_path / "scheduler" / "revoked.pem"] == revoke(tmp_path, ["a"])
+    assert [True, False, False] == [is_revoked(tmp_path, name) for name in ("a", "b", "c")]
     revoke(tmp_path, ["ci"])
     let_in = {name: shakes_hands(tmp_path / "scheduler", tmp_path / name) for name in ("b", "alice", "stolen/a")}
     assert {"b": True, "alice": True, "stolen/a": False} == let_in
     assert not shakes_hands(tmp_path / "scheduler", tmp_path / "stolen" / "ci")
     assert not shakes_hands(tmp_path / "stolen" / "a", tmp_path / "scheduler")
     assert [tmp_path / "a"] == make_keys(tmp_path, ["a"])
+    assert not is_revoked(tmp_path, "a")
     assert shakes_hands(tmp_path / "scheduler", tmp_path / "a")
 
 

@@ -31,11 +31,28 @@ def worker(*arguments: object) -> str:
     return refused(fleet("worker", "--scheduler", *arguments))
 
 
+REVOKE_A = ("--revoke", "a")
+
+
 def test_keys_says_what_it_made_and_where_it_goes(tmp_path: Path) -> None:
     told = fleet("keys", tmp_path / "rack", "--name", "board-1", "--host", "localhost").output.splitlines()
     made = [line.split()[1].rstrip(":").rpartition("/")[2] for line in told]
     assert ["authority", "scheduler", "client", "board-1"] == made
     assert "nothing was written" in fleet("keys", tmp_path / "rack", "--name", "board-1").output
+
+
+def test_keys_says_who_is_revoked_already(tmp_path: Path) -> None:
+    """That is no error, also beside another name; a name that never was is one."""
+    make_keys(tmp_path, ["a", "b"])
+    first, second, both = (
+        fleet("keys", tmp_path, *names) for names in (REVOKE_A, REVOKE_A, (*REVOKE_A, "--revoke", "b"))
+    )
+    before = "a is revoked already; nothing was written for it\n"
+    assert (before not in first.output, before == second.output, both.output.endswith(before)) == (True, True, True)
+    assert "start its process again" in first.output
+    assert "start its process again" in both.output
+    assert not (tmp_path / "b").exists()
+    assert "party" in refused(fleet("keys", tmp_path, *REVOKE_A, "--revoke", "c"))
 
 
 def test_a_worker_needs_certificates_unless_told_otherwise(tmp_path: Path) -> None:

@@ -32,6 +32,10 @@ def is_made_from(source: Path) -> bool:
     return any(file.suffix.lower() in MADE_FROM and not file.name.startswith(".") for file in files)
 
 
+class NotFound(InputError):
+    """A file that a record names lies nowhere that was searched, or only another of its name does."""
+
+
 class Places(Struct, frozen=True):
     """Where to look. ``own``: folders of the user, the current one first. ``sent``: folders that may come from other
     people: the record's, the suite's, and those in the suite's paths, even if one of them is also the user's.
@@ -74,7 +78,8 @@ class Places(Struct, frozen=True):
 
 def found_file(named: NamedFile, origin: str, places: Places, flag: str) -> Path:
     """The file of that hash, under its name or another; a folder, which has none, by its name. ``origin``: the record's
-    field; ``flag``: with which the user may name it himself. Raises ``InputError``."""
+    field; ``flag``: with which the user may name it himself. Raises ``NotFound``, and ``InputError`` for a name that
+    leads elsewhere."""
     name = checked_name(named.name, origin)
     there = list(places.named(name))
     if named.sha256 is None:
@@ -86,11 +91,11 @@ def found_file(named: NamedFile, origin: str, places: Places, flag: str) -> Path
             if file.is_file() and _is_it(file, named):
                 return file
     if there:
-        raise InputError(
+        raise NotFound(
             sentence("suite.not_record_sha_differs", origin=origin, there=there[0], name=name),
             sentence("suite.name_it", flag=flag),
         )
-    raise InputError(
+    raise NotFound(
         sentence("text.at", where=origin, message=missing(name, places)),
         sentence("suite.put_into_current_folder", name=name, flag=flag),
     )

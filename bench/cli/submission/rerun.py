@@ -27,7 +27,7 @@ from bench.submission.form import RECORDS, SubmittedModel
 from bench.submission.matching import is_of
 from bench.submission.measuring.yardstick import yardstick_of
 from bench.suite.base_run import Given, base_suite
-from bench.suite.found_files import Places, found_model
+from bench.suite.found_files import NotFound, Places, found_model
 from bench.suite.plan import choose_models
 from bench.suite.suite import Suite
 from bench.words import Sentence, mapped, sentence
@@ -103,7 +103,10 @@ def suite_again(
     sent += [path.parent for kind in ("models/*/*", "inputs/*/*", "inputs/*/*/*") for path in folder.glob(kind)]
     places = Places(own=(Path.cwd(),), sent=tuple(dict.fromkeys(sent)), files=(*given.models, *given.datasets))
     _check_model(record, places, given)
-    suite = base_suite(record, folder / RECORDS / record.record_id, catalog, places, Given())
+    try:
+        suite = base_suite(record, folder / RECORDS / record.record_id, catalog, places, Given())
+    except NotFound as error:  # its remedy is that of odb run
+        raise InputError(sentence("reproduce.file_missing", problem=error.sentence)) from None
     refuse_other_inputs(record, suite)
     rule = record.plan.repeat_rule
     if rule is not None and rule.fewest == rule.most:

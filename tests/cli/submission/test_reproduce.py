@@ -228,9 +228,8 @@ def test_the_files_of_a_pipeline_are_named_by_the_reviewer(tmp_path: Path, monke
     claimed = replace(run, record=replace(run.record, plan=plan))
     catalog, own = discover([NULL]), Reviewer(datasets=(photos,))
     assert str(photos) == suite_again(claimed, tmp_path, catalog, own).models[0].pipeline_inputs
-    with pytest.raises(InputError, match="photos, which is neither") as raised:
+    with pytest.raises(InputError, match=r"photos, which is neither .*; name it with --inputs PATH"):
         suite_again(claimed, tmp_path, catalog, Reviewer())
-    assert "--inputs DIR" in str(raised.value.remedy)
     (photos / "a.png").write_bytes(b"another")
     with pytest.raises(InputError, match="photos does not hold the 1 file"):
         suite_again(claimed, tmp_path, catalog, own)

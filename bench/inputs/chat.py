@@ -57,7 +57,7 @@ def template_beside(model: Path) -> Template | None:
     damaged file."""
     file = beside(model, CONFIG)
     config = read_object(file, CONFIG) if file is not None else {}
-    special = {name: text for name in SPECIAL if (text := _token(config.get(name))) is not None}
+    special = {name: text for name in SPECIAL if (text := token_text(config.get(name))) is not None}
     for name, found in _places(model, config):
         if found:
             if len(found.encode("utf-8", "replace")) > MOST_TEMPLATE_BYTES:
@@ -83,7 +83,7 @@ def _named(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _token(value: object) -> str | None:
+def token_text(value: object) -> str | None:
     """A special token: its text, or transformers' object with it."""
     if isinstance(value, dict):
         value = value.get("content")

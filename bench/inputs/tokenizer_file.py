@@ -1,7 +1,8 @@
 """The tokenizer of a model's ``tokenizer.json``, by the library ``tokenizers`` (extra ``text``).
 
 For sessions without a tokenizer of their own. The file is Hugging Face's: the whole tokenizer, with the tokens that it
-puts before and after a text.
+puts before and after a text. In a family of classes the ``tokenizer_config.json`` beside it has the last word on those,
+in transformers and here: DeepSeek's models distilled from Qwen get their beginning of sequence from there alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,11 +16,12 @@ from msgspec import Struct
 from bench.contracts import DecoderSpec, Source, TextStream, Tokenizer
 from bench.entry_points import versions
 from bench.errors import InputError, RunFailure
+from bench.inputs.chat import token_text
 from bench.inputs.prompts import Prompt, encoded
-from bench.reading import MIB, NOT_DECODED, read_bytes
+from bench.reading import MIB, NOT_DECODED, is_file, read_bytes, read_object
 from bench.record.record import Failure
 from bench.record.text import TokenizerUsed
-from bench.suite.text_files import REFUSED, TOKENIZER, beside
+from bench.suite.text_files import CONFIG, REFUSED, TOKENIZER, beside
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 MOST_TOKENIZER_BYTES = 128 * MIB
 """The largest in use, for 262,144 tokens, has 33 MB."""
 LIBRARY = "tokenizers"
+DECIDED_BESIDE = tuple(f"{name}Tokenizer{fast}" for name in ("Llama", "CodeLlama", "Gemma") for fast in ("", "Fast"))
+"""Classes in which ``add_bos_token`` and ``add_eos_token`` replace what the file puts around a text
+(``update_post_processor`` in transformers)."""
 ADDED_TOKENS = 2
 """A tokenizer makes at most one token per byte of text, and puts this many around it."""
 
@@ -67,7 +72,33 @@ class FileTokenizer:
                 sentence("input.tokenizer_not_read", file=path.name, error=str(error)[:200]),
                 sentence("input.save_tokenizer_again"),
             ) from None
+        self._put_around(path)
         self.used = TokenizerUsed("file", sha256(data).hexdigest(), versions((LIBRARY,)).get(LIBRARY, ""))
+
+    def _put_around(self, path: Path) -> None:
+        """Put around a text what the configuration beside the file states, where that decides."""
+        from tokenizers.processors import TemplateProcessing
+
+        file = path.with_name(CONFIG)
+        config = read_object(file, CONFIG) if is_file(file) else {}
+        first = config.get("add_bos_token")
+        if config.get("tokenizer_class") not in DECIDED_BESIDE or not isinstance(first, bool):
+            return
+        put = {"bos": first, "eos": config.get("add_eos_token") is True}
+        texts = {name: token_text(config.get(f"{name}_token")) or "" for name, wanted in put.items() if wanted}
+        if "" in texts.values():
+            return
+        around = []
+        for name, token in texts.items():
+            found = self._tokenizer.token_to_id(token)
+            if found is None:
+                raise InputError(
+                    sentence("input.token_added_unknown", file=CONFIG, field=f"add_{name}_token", token=token),
+                    sentence("input.save_tokenizer_again"),
+                )
+            around.append({"id": name, "ids": [found], "tokens": [token]})
+        single = [name for name in ("bos", "$A", "eos") if name == "$A" or name in texts]
+        self._tokenizer.post_processor = TemplateProcessing(single=single, special_tokens=around)
 
     def encode(self, text: str, special: bool = True) -> "Ids":
         import numpy as np

@@ -21,7 +21,7 @@ BESIDE = (
     *(ORT_GENAI, "config.json", "generation_config.json"),
     *(name for xml in TOKENIZER_IR for name in (xml, xml.replace(".xml", ".bin"))),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
-    *("merges.txt", "tokenizer.model", "chat_template.jinja"),
+    *("merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json"),
 )
 UNDERSTOOD = sentence(
     "model.folder_understood", ort_genai=ORT_GENAI, openvino=OPENVINO, config=CONFIG, weights="*.safetensors"

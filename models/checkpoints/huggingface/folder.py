@@ -28,7 +28,7 @@ from bench.words import sentence
 CONFIG, GENERATION = "config.json", "generation_config.json"
 BESIDE = (
     *(CONFIG, GENERATION, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
-    *("vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja"),
+    *("vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json"),
 )
 """What the engines and the tokenizer look for beside a model."""
 MOST_BESIDE_BYTES = 128 * MIB

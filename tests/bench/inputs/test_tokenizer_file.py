@@ -103,6 +103,40 @@ def test_a_file_does_not_cut_or_fill(tmp_path: Path) -> None:
     assert 9 == len(tokenizer.encode("no tokens"))
 
 
+@pytest.mark.parametrize(
+    ("config", "around"),
+    [
+        ({"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": True, "bos_token": {"content": "ìķ"}}, ("ìķ", "")),
+        ({"tokenizer_class": "LlamaTokenizer", "add_bos_token": False, "add_eos_token": True}, ("", "ëħ")),
+        ({"tokenizer_class": "GemmaTokenizer", "add_bos_token": False}, ("", "")),
+        ({"tokenizer_class": "LlamaTokenizerFast"}, ("tw", "")),
+        ({"tokenizer_class": "Qwen2Tokenizer", "add_bos_token": True}, ("tw", "")),
+    ],
+)
+def test_what_is_put_around_a_text(config: dict[str, Any], around: tuple[str, str], tmp_path: Path) -> None:
+    """The configuration beside the file decides in the classes in which it does in transformers, else the file."""
+    one = {"SpecialToken": {"id": "tw", "type_id": 0}}
+    text = {"Sequence": {"id": "A", "type_id": 0}}
+    names = {"tw": {"id": "tw", "ids": [260], "tokens": ["tw"]}}
+    template = {"type": "TemplateProcessing", "single": [one, text], "pair": [one, text, text], "special_tokens": names}
+    file = byte_level(tmp_path, post_processor=template)
+    ids = json.loads(file.read_text(encoding="utf-8"))["model"]["vocab"]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"bos_token": "ìķ", "eos_token": "ëħ", **config}))
+    tokenizer = FileTokenizer(file)
+    before, after = ([ids[name]] if name else [] for name in around)
+    before = [260] if around[0] == "tw" else before
+    assert [*before, ids["x"], *after] == tokenizer.encode("x").tolist()
+    assert [ids["x"]] == tokenizer.encode("x", special=False).tolist()
+
+
+def test_a_token_to_put_in_front_that_is_none(tmp_path: Path) -> None:
+    """The field of the configuration is named."""
+    config = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "bos_token": "<s>"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r'tokenizer_config.json: add_bos_token is true, and "<s>" is no token'):
+        FileTokenizer(byte_level(tmp_path))
+
+
 def test_prompts_are_counted(tmp_path: Path) -> None:
     """By the file's tokenizer; without one, or with one that cannot be used, it is known why, and a text has at most a
     token a byte and two around it."""

@@ -16,6 +16,7 @@ from safetensors.numpy import save_file
 
 from bench.contracts import Artifact, ModelRequest
 from bench.errors import InputError
+from bench.inputs.chat import template_beside
 from bench.models.checkpoints.huggingface.folder import open_folder
 from bench.models.checkpoints.huggingface.plugin import WeightsFile
 from bench.models.files.folder import ModelFolder
@@ -293,6 +294,17 @@ def test_the_artifact_names_its_source_and_has_the_tokenizer_beside_it(tmp_path:
     assert artifact.path.parent / "tokenizer.json" in artifact.files
     (folder / "tokenizer.json").write_text('{"model": {"a": 1}}')
     assert prepared(folder).sha256 != artifact.sha256
+
+
+def test_a_template_in_any_of_its_files_is_found(tmp_path: Path) -> None:
+    """Models with pictures have it in a file of its own, which lies beside the graph, too."""
+    for name in ("chat_template.jinja", "tokenizer_config.json", "chat_template.json"):
+        folder = write_folder(tmp_path / name, LLAMA, WEIGHTS)
+        template = "{{ messages }}"
+        (folder / name).write_text(template if name.endswith("jinja") else json.dumps({"chat_template": template}))
+        found = template_beside(prepared(folder).path)
+        assert found is not None
+        assert (name, template) == (found.file, found.source)
 
 
 def test_a_missing_library_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact
+from bench.contracts import Artifact, SessionFacts
 from bench.execution.references import no_reference, reference_for, why_not_run
 from bench.execution.twins import float32_twin, named_twin
 from bench.inputs.prompts import Prompt, save_prompts
@@ -64,8 +64,19 @@ def _compare(
         depth = sentence("run.own_token_at_depth")
         return Agreement(of, said, reason=depth), Fidelity(said, reason=depth)
     theirs, ours = _said(reference), _said(checked)
-    found = agreement(of, said, theirs, ours)
+    found = replace(agreement(of, said, theirs, ours), reference_types=_types(reference.facts, artifact))
     return found, judged(found, theirs, ours, checked.facts.executed_precision)
+
+
+def _types(facts: SessionFacts, artifact: Artifact) -> dict[str, str]:
+    """What a reference's tokens were computed in, as far as it is known."""
+    precisions = facts.precisions
+    types = {
+        "weights": (precisions.weights if precisions is not None else "") or artifact.precision,
+        "activations": (precisions.activations if precisions is not None else "") or facts.executed_precision,
+        "kv_cache": facts.kv_cache_precision,
+    }
+    return {what: name for what, name in types.items() if name}
 
 
 def _reference(artifact: Artifact, so_far: Evidence, text: TextChecked, jobs: Runner) -> tuple[str, Checked | Failed]:

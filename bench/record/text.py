@@ -99,6 +99,8 @@ class Agreement(Part, frozen=True):
     position. Over ``positions`` of one sequence fed to both: ``kl_divergence_nats``, reference from this run, mean and
     maximum; ``top1_agreement``. All of these are computed from ``token_ids``, ``reference_token_ids``,
     ``divergences_nats`` (one a position) and ``top1_differs_at`` (positions), which older records do not have.
+    ``reference_types``: the types of the reference's ``weights``, ``activations`` and ``kv_cache``, as far as its
+    runtime reports them.
     """
 
     of: Literal["engine", "model"]
@@ -116,6 +118,7 @@ class Agreement(Part, frozen=True):
     reference_token_ids: tuple[int, ...] = ()
     divergences_nats: tuple[float, ...] = ()
     top1_differs_at: tuple[int, ...] = ()
+    reference_types: dict[str, str] = {}
 
 
 class AnswersChecked(Part, frozen=True):

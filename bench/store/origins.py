@@ -169,7 +169,8 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "summary.text_generation.agreement[]": {
             "computed": "tokens_compared token_prefix tokens_equal_share positions kl_divergence_nats "
             "kl_divergence_nats_max top1_agreement",
-            "seen": "of reference reason token_ids reference_token_ids divergences_nats top1_differs_at",
+            "seen": "of reference reason token_ids reference_token_ids divergences_nats top1_differs_at "
+            "reference_types",
         },
         "summary.text_generation.agreement[].first_divergence": {
             "computed": "index token reference_token",

@@ -15,6 +15,7 @@ from bench.inputs.prompts import Prompt, check_ids, encoded, numbered_prompts
 from bench.quality.text.limits import EMULATED, TextLimits
 from bench.quality.text.questions import (
     Found,
+    all_tokens_in,
     holds_questions,
     items_of,
     longest_question,
@@ -61,8 +62,17 @@ def text_files(folder: Path) -> tuple[Path, ...]:
 
 def samples_at_most(folder: Path, limits: TextLimits) -> int:
     """About how many samples the texts of ``folder`` make at most: for the time that evaluating them may take."""
-    windows = sum(path.stat().st_size // limits.window + 1 for path in text_files(folder))
+    windows = sum(_tokens_at_most(path) // limits.window + 1 for path in text_files(folder))
     return min(windows, limits.windows or windows) + limits.prompts
+
+
+def _tokens_at_most(file: Path) -> int:
+    """That a model is given for ``file``."""
+    size = file.stat().st_size
+    try:
+        return max(size, all_tokens_in(file)) if holds_questions(file) else size
+    except InputError:  # in no encoding of text
+        return size
 
 
 def samples_of(file: Path, decoder: DecoderSpec, tokenizer: Found, window: int) -> FileSamples:

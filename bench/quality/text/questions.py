@@ -128,11 +128,24 @@ def most_tokens_in(file: Path) -> int:
         return 0
 
 
+def all_tokens_in(file: Path) -> int:
+    """As many tokens as a model can be given for all questions of ``file``, each once for each of its choices; 0 where
+    a line is no question."""
+    try:
+        return sum(sum(_tokens_at_most(question)) for question in read_questions(file))
+    except InputError:
+        return 0
+
+
 def _most_tokens(question: Question) -> int:
-    choice = max(len(one.strip().encode()) if isinstance(one, str) else len(one) for one in question.choices)
-    if question.ids is not None:
-        return len(question.ids) + choice
-    return len(_head(question).encode()) + 1 + choice + ADDED_TOKENS
+    return max(_tokens_at_most(question))
+
+
+def _tokens_at_most(question: Question) -> list[int]:
+    """Of the question with each choice."""
+    choices = [len(one.strip().encode()) if isinstance(one, str) else len(one) for one in question.choices]
+    before = len(question.ids) if question.ids is not None else len(_head(question).encode()) + 1 + ADDED_TOKENS
+    return [before + choice for choice in choices]
 
 
 def _fitting(file: Path, number: int, question: Question, decoder: DecoderSpec, tokenizer: Found) -> Item:

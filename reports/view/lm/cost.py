@@ -139,6 +139,8 @@ def _prefix(metrics: dict[str, QualityMetric], quality: Quality) -> Cell:
     most = max((one.compared for one in quality.divergences), default=0)
     said = say("report.cost.prefix", tokens=units.digits(prefix.value), compared=most)
     notes = [say("report.cost.prompts_equal", equal=round(equal.value * equal.n), prompts=equal.n)]
+    if (temperature := quality.dataset.options.get("temperature")) is not None:
+        notes.append(say("report.cost.drawn", temperature=units.clean(temperature)))
     fdt, sdt, explained = (metrics.get(name) for name in ("fdt", "sdt", "divergences_explained"))
     if explained is not None:
         count = round(explained.value * explained.n)
@@ -169,6 +171,8 @@ def divergence_table(record: Record) -> Table | None:
     note = say("report.divergences.note", parted=len(parted), prompts=len(quality.divergences))
     if quality.logit_error_p99 is not None:
         note = say("report.divergences.note_error", note=note, error=quality.logit_error_p99)
+    if drawn := [f"{name}={value}" for name, value in quality.dataset.options.items()]:
+        note = say("report.divergences.note_drawn", note=note, options=units.clean(", ".join(drawn)))
     heads = columns("prompt", "equal_before", "reference_said", "run_said", "logit_margin", "logit_error")
     return Table(say("report.divergences.caption"), heads, rows, note)
 

@@ -1,5 +1,7 @@
 """The tables of one run that generated text; ``None`` if the record lacks that part."""
 
+from collections.abc import Mapping
+
 from bench.analysis.verdict.answers import differing, first_difference
 from bench.record.record import Record
 from bench.record.text import Agreement, KvCache, TextGeneration
@@ -181,11 +183,24 @@ def differences_words(record: Record) -> str:
     """The first differences from each reference, and what this run was computed in; empty where all tokens are
     equal."""
     found = record.summary.text_generation
-    told = dict.fromkeys(filter(None, map(divergence_words, found.agreement))) if found is not None else {}
+    told = dict.fromkeys(filter(None, map(_both_words, found.agreement))) if found is not None else {}
     if found is None or not told:
         return ""
     known = ", ".join(_computed_in(record, found))
     return " ".join((*told, say("report.divergence.this_run", computed_in=known))) if known else " ".join(told)
+
+
+def _both_words(found: Agreement) -> str:
+    """The first difference from a reference, and what the reference was computed in."""
+    said, known = divergence_words(found), ", ".join(_types(found.reference_types))
+    return f"{said} {say('report.divergence.reference', computed_in=known)}" if said and known else said
+
+
+def _types(types: Mapping[str, str | None]) -> list[str]:
+    """Of weights, activations and KV cache the types that are known."""
+    kinds = ("weights", "activations", "kv_cache")
+    named = {what: types.get(what) for what in kinds}
+    return [say(f"report.computed_in.{what}", precision=units.clean(name)) for what, name in named.items() if name]
 
 
 def _computed_in(record: Record, found: TextGeneration) -> list[str]:
@@ -199,7 +214,7 @@ def _computed_in(record: Record, found: TextGeneration) -> list[str]:
         "kv_cache": target.executed_kv_cache,
     }
     options = {**target.options_requested, **target.options_effective}
-    said = [say(f"report.computed_in.{what}", precision=units.clean(name)) for what, name in types.items() if name]
+    said = _types(types)
     said += [units.clean(f"{name}={options[name]}") for name in QUANTISING_OPTIONS if name in options]
     return said + ([say(f"report.computed_in.cache_{found.cache_state}")] if found.cache_state else [])
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bench.contracts import Artifact
+from bench.contracts import Artifact, SessionFacts
+from bench.contracts.precisions import Precisions
 from bench.execution import text_references
 from bench.passes.evidence import Evidence
 from bench.record.record import Environment, Fidelity
@@ -15,6 +16,18 @@ from bench.record.text import Agreement
 from bench.testing import fake_artifact
 
 ENGINE, WEIGHTS = Fidelity("none", reason="no other runtime"), Fidelity("plain.onnx on ort:cpu", rule="tokens")
+
+
+def test_what_a_reference_was_computed_in_is_kept_as_far_as_it_says(tmp_path: Path) -> None:
+    """Weights as in the file, and the arithmetic for activations, where a runtime does not tell them apart."""
+    (tmp_path / "m").write_text("m")
+    artifact = replace(fake_artifact(tmp_path / "m", "text_generation"), precision="int4")
+    facts = SessionFacts(device_name="", executed_precision="float32", kv_cache_precision="float16")
+    assert {"weights": "int4", "activations": "float32", "kv_cache": "float16"} == text_references._types(
+        facts, artifact
+    )
+    told = replace(facts, precisions=Precisions("int8+int4", "float32+int8"), kv_cache_precision="")
+    assert {"weights": "int8+int4", "activations": "float32+int8"} == text_references._types(told, artifact)
 
 
 @pytest.mark.parametrize(

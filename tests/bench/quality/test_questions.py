@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from bench.contracts import Artifact, DecoderSpec, GraphFacts, OpenRequest
 from bench.errors import InputError, RunFailure
 from bench.passes.judge import judged_request
-from bench.quality.text.files import foreseen_texts
+from bench.quality.text.files import foreseen_texts, samples_at_most
 from bench.quality.text.limits import EMULATED, TextLimits
 from bench.quality.text.questions import holds_questions, items_of, longest_question, read_questions
 from bench.suite.built_in_datasets import FOLDER, dataset_folder
@@ -148,6 +148,18 @@ def test_the_evaluation_has_room_for_every_question_that_fits_the_context(tmp_pa
     assert 1024 == room(TextLimits(), 1050, tokenizer=none)
     with pytest.raises(InputError, match=r"q\.jsonl: line 2: it is 1025 tokens long with its choice"):
         room(TextLimits(), 20, 1025)
+
+
+def test_the_time_that_questions_may_take_grows_with_their_choices(tmp_path: Path) -> None:
+    """Each choice goes through the model with the whole question: 1,000 of them are not the few windows that the file
+    would be as a text. A file that is no questions is counted by its bytes."""
+    limits = TextLimits(window=500, prompts=0)
+    written(tmp_path / "q.jsonl", {"prompt": "?" * 490, "choices": ["1234567"] * 1000, "answer": 0})
+    assert 1000 + 1 == samples_at_most(tmp_path, limits)
+    written(tmp_path / "q.jsonl", {"prompt": "?" * 490, "choices": ["1234567"] * 2})
+    assert 2 == samples_at_most(tmp_path, limits)
+    (tmp_path / "q.jsonl").write_bytes(b"\xff" * 600)
+    assert 2 == samples_at_most(tmp_path, limits)
 
 
 @pytest.mark.parametrize("line", ['{"question": "\\ud800?", "choices": ["a"]}', "{question: 1, choices: []}"])

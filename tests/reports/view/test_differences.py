@@ -35,6 +35,20 @@ def test_types_options_and_state_stand_behind_the_difference() -> None:
         assert "이 실행: 가중치 int8, 활성값 int8, KV 캐시 int8," in differences_words(parted())
 
 
+def test_each_reference_says_what_it_was_computed_in() -> None:
+    """Behind its own difference; nothing of one whose runtime reports nothing."""
+    record = parted()
+    found = record.summary.text_generation
+    assert found is not None
+    engine, model = found.agreement
+    types = {"kv_cache": "float32", "activations": "float32", "weights": "int8"}
+    both = replace(found, agreement=(replace(engine, reference_types=types), model))
+    said = differences_words(replace(record, summary=replace(record.summary, text_generation=both)))
+    of_engine, of_model = said.split("Compared with the float32 weights")
+    assert of_engine.endswith(" The reference: weights int8, activations float32, KV cache float32. ")
+    assert "The reference" not in of_model
+
+
 def test_what_the_record_does_not_have_is_not_said() -> None:
     """Weights of a runtime's own import are as the source has them; they may be other than those made here."""
     record = parted()

@@ -41,6 +41,23 @@ def test_quality_stands_next_to_speed_and_size() -> None:
     assert "3 of 40 prompts" in table.note
 
 
+def test_texts_that_are_drawn_say_so() -> None:
+    """Beside how far they agree, and where the logits of their differences are."""
+    found = judged(0.16)
+    assert found.record.quality is not None
+    facts = replace(found.record.quality.dataset, options={"temperature": "0.7", "top_p": "1", "seed": "3"})
+    quality = replace(found.record.quality, dataset=facts)
+    drawn = RecordedRun(replace(found.record, quality=quality), found.samples)
+    table, parted = cost_table([Numbered(1, drawn)]), divergence_table(drawn.record)
+    assert table is not None
+    assert parted is not None
+    assert (
+        "drawn at temperature 0.7"
+        in dict(zip([c.key for c in table.columns], table.rows[0], strict=True))["equal_prefix"].notes
+    )
+    assert "drawn (temperature=0.7, top_p=1, seed=3) with the same noise on both sides" in str(parted.note)
+
+
 def test_bytes_of_a_token_are_those_that_the_cache_was_kept_in() -> None:
     """An engine that keeps it in half the bytes is not shown with those of the graph's type."""
     found = judged(0.16)

@@ -65,7 +65,8 @@ def open_gguf(path: Path) -> Checkpoint:
     config = decoder_config(header, architecture)
     places = _places(header, architecture, config)
     rotation = (SHORT, LONG) if SHORT in header.tensors else (DIVISORS,)
-    found = {name: tensor.shape for name, tensor in header.tensors.items() if name not in rotation}
+    divisors = [name for name in rotation if name in ARCHITECTURES[architecture].divisors]
+    found = {name: tensor.shape for name, tensor in header.tensors.items() if name not in divisors}
     check_tensors(path.name, architecture, _stored_shapes(places), found)
     order = _halves_of_neighbours(config) if ARCHITECTURES[architecture].neighbours else None
     tensors = {

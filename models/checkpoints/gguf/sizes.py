@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from bench.models.checkpoints.gguf.fields import Fields, naming
 from bench.models.checkpoints.gguf.header import Header, StoredList
-from bench.models.checkpoints.gguf.rotation import rotation
+from bench.models.checkpoints.gguf.rotation import DIVISORS, LONG, SHORT, rotation
 from bench.models.checkpoints.tokenizer_files import end_tokens
 from bench.models.sllm.config import DecoderConfig, LayerKind
 
@@ -19,7 +19,7 @@ from bench.models.sllm.config import DecoderConfig, LayerKind
 class Architecture(Struct, frozen=True):
     """How files of an architecture differ. ``neighbours``: they rotate neighbouring numbers of a head.
     ``gate_above_up``: both feed-forward matrices lie in one tensor. ``every_layer_slides``: where the file has a window
-    (Mistral, Phi 3)."""
+    (Mistral, Phi 3). ``divisors``: tensors that may scale the rotation."""
 
     neighbours: bool = False
     query_key_norm: bool = False
@@ -27,15 +27,16 @@ class Architecture(Struct, frozen=True):
     gate_above_up: bool = False
     every_layer_slides: bool = False
     unrotated_every: int = 0
+    divisors: tuple[str, ...] = ()
 
 
 ARCHITECTURES = {
-    "llama": Architecture(neighbours=True, every_layer_slides=True),
+    "llama": Architecture(neighbours=True, every_layer_slides=True, divisors=(SHORT, LONG, DIVISORS)),
     "qwen2": Architecture(),
     "qwen3": Architecture(query_key_norm=True),
     "gemma3": Architecture(query_key_norm=True, gemma=True),
-    "phi3": Architecture(gate_above_up=True, every_layer_slides=True),
-    "smollm3": Architecture(neighbours=True, unrotated_every=4),
+    "phi3": Architecture(gate_above_up=True, every_layer_slides=True, divisors=(SHORT, LONG)),
+    "smollm3": Architecture(neighbours=True, unrotated_every=4, divisors=(DIVISORS,)),
 }
 STOP_TOKENS = ("eos_token_id", "eot_token_id", "eom_token_id")
 MOST_WIDTH = 1 << 16  # of a head
@@ -51,6 +52,8 @@ def decoder_config(header: Header, name: str) -> DecoderConfig:
     width = _head_width(fields, dim, heads)
     if heads % kv_heads:
         raise fields.refused("attention.head_count_kv", "gguf.heads_not_shared", heads=heads)
+    if fields.has("attention.causal") and fields.off("attention.causal"):
+        raise fields.refused("attention.causal", "gguf.not_causal")
     context = fields.count("context_length")
     turned, vocab = rotation(fields, width, context), _vocabulary(header)
     window, kinds = _layer_kinds(fields, architecture, layers, turned.context)

@@ -57,6 +57,7 @@ HARMLESS: dict[str, tuple[object, ...]] = {
     "final_logit_softcapping": (),
     "attn_logit_softcapping": (),
     "use_bidirectional_attention": (False,),
+    "is_causal": (True,),
     "is_encoder_decoder": (False,),
     "add_cross_attention": (False,),
     "rope_interleaved": (False,),

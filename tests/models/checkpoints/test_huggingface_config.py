@@ -51,6 +51,7 @@ def refusal(config: Mapping[str, Any]) -> str:
         ("final_logit_softcapping", 30.0),
         ("attn_logit_softcapping", 50.0),
         ("use_bidirectional_attention", True),
+        ("is_causal", False),
         ("quantization_config", {"quant_method": "gptq", "bits": 4}),
         ("num_local_experts", 8),
         ("num_experts", 64),

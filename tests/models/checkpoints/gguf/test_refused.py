@@ -69,7 +69,8 @@ def little_memory(most_bytes: int = 8 * MIB) -> Iterator[None]:
         ({"llama.rope.scaling.type": "longrope"}, "rope_factors_long.weight is missing"),
         ({"llama.expert_count": 8}, "llama.expert_count (8) may change what the model computes"),
         ({"llama.attention.clamp_kqv": 8.0}, "llama.attention.clamp_kqv (8.0) may change"),
-        ({"llama.attention.causal": False, "llama.logit_scale": 0.5}, "llama.logit_scale (0.5) may change"),
+        ({"llama.attention.causal": False}, "llama.attention.causal is False: each token attends to later ones"),
+        ({"llama.pooling_type": 0, "llama.logit_scale": 0.5}, "llama.logit_scale (0.5) may change"),
         ({"tokenizer.ggml.bos_token_id": 48}, "tokenizer.ggml.bos_token_id is 48; the vocabulary has the tokens 0 to"),
         ({"tokenizer.ggml.tokens": ["a"] * 7}, "tokenizer.ggml.tokens lists 7 tokens, and token_embd.weight has 48"),
         ({"general.type": "adapter"}, "general.type is adapter, not a model"),
@@ -101,7 +102,13 @@ def test_a_window_of_unknown_layers_is_refused(tmp_path: Path) -> None:
 
 def test_fields_that_change_nothing_are_no_obstacle(tmp_path: Path) -> None:
     """What is not there, and what concerns training only."""
-    values = {"llama.expert_count": 0, "llama.vocab_size": 48, "llama.rope.scaling.finetuned": True, "mine.own": "x"}
+    values = {
+        "llama.expert_count": 0,
+        "llama.vocab_size": 48,
+        "llama.attention.causal": True,
+        "llama.rope.scaling.finetuned": True,
+        "mine.own": "x",
+    }
     made = made_gguf(tmp_path, values=values)
     assert made.config == open_gguf(made.path).config
 
@@ -126,6 +133,22 @@ def test_fields_that_change_nothing_are_no_obstacle(tmp_path: Path) -> None:
 def test_other_tensors_are_named(tmp_path: Path, tensors: dict[str, Any], message: str) -> None:
     """Missing, left over, or of another shape."""
     assert message in refused(made_gguf(tmp_path, tensors=tensors).path)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "tensor"),
+    [
+        *((name, "rope_freqs.weight") for name in ("qwen2", "qwen3", "gemma3", "phi3")),
+        *((name, "rope_factors_short.weight") for name in ("qwen3", "smollm3")),
+    ],
+)
+def test_divisors_of_another_architecture_are_left_over(tmp_path: Path, architecture: str, tensor: str) -> None:
+    """Only where the models are converted with them does anything say what they mean."""
+    config = CONFIGS[architecture]
+    ones = np.ones((config.rotated or config.head_dim) // 2, np.float32)
+    tensors = dict.fromkeys((tensor, tensor.replace("short", "long")), ones)
+    message = refused(made_gguf(tmp_path, architecture, tensors=tensors).path)
+    assert f"with no place in a {architecture} model: {tensor}" in message
 
 
 @pytest.mark.parametrize("architecture", ["mamba", "llama4", "qwen3moe", "clip"])

@@ -131,7 +131,7 @@ class Runner(Protocol):
         ...
 
     def say(self, text: Sentence | str) -> None:
-        """What is done now, for progress."""
+        """What is done now, for progress: how much is done of a job that is run or attempted is shown behind it."""
         ...
 
     def run(self, job: Job[T], more_s: float = 0.0) -> T:

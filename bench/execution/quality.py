@@ -13,7 +13,7 @@ from bench.execution.twins import float32_twin, named_twin
 from bench.inputs.tensor_files import load_feeds
 from bench.jobs import Failed, Runner
 from bench.passes.evidence import Evidence, Judgement, known
-from bench.passes.judge import SAMPLE_SECONDS, JudgeJob, judged_request
+from bench.passes.judge import JudgeJob, judged_request, seconds_for
 from bench.printable import counted
 from bench.quality.boxes import load_boxes, worst
 from bench.quality.judged import Judged
@@ -119,4 +119,5 @@ def _reference(so_far: Evidence, judged: Judged, artifact: Artifact, jobs: Runne
     )
     cut = None if windows is None else sha256(windows.read_bytes()).hexdigest()
     key = artifact.sha256, made_for.sha256, tuple(sorted(artifact.shapes.items())), dataset, cut
-    return found.name, jobs.once(JudgeJob, key, lambda: job, SAMPLE_SECONDS * prepared.dataset_samples).answer
+    says = sentence("run.judging_reference")
+    return found.name, jobs.once(JudgeJob, key, lambda: job, seconds_for(prepared, emulated=False), says).answer

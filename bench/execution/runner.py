@@ -28,8 +28,9 @@ class JobRunner:
         say: Callable[[Sentence | str], None] = lambda text: None,
         on_spawn: "Callable[[subprocess.Popen[bytes]], None]" = lambda process: None,
     ) -> None:
-        self._bench, self._memo, self._deadline_s, self.say = bench, memo, deadline_s, say
+        self._bench, self._memo, self._deadline_s, self._say = bench, memo, deadline_s, say
         self._on_spawn = on_spawn
+        self._title: Sentence | str = ""
         self.log_tail: tuple[str, ...] = ()
 
     @property
@@ -43,6 +44,10 @@ class JobRunner:
     def folder(self) -> Path:
         return self._bench.folder()
 
+    def say(self, text: Sentence | str) -> None:
+        self._title = text
+        self._say(text)
+
     def run(self, job: Job[T], more_s: float = 0.0) -> T:
         return self.settled(self.attempt(job, more_s))
 
@@ -52,9 +57,10 @@ class JobRunner:
         more_s: float = 0.0,
         environment: Mapping[str, str] | None = None,
         on_phase: Callable[[str], None] = lambda name: None,
-        on_part: Callable[[int], None] = lambda percent: None,
+        on_part: Callable[[int], None] | None = None,
         on_said: Said = unheard,
     ) -> Result[T]:
+        on_part = on_part or self._part_of(self._title)
         return self._carried_out(job, more_s, on_phase, environment, on_part=on_part, on_said=on_said)
 
     def once(
@@ -95,7 +101,7 @@ class JobRunner:
 
     def _part_of(self, title: Sentence | str) -> Callable[[int], None]:
         """Says how much is done of what ``title`` says, if anything does."""
-        return lambda percent: self.say(sentence("run.part_done", title=title, percent=percent)) if title else None
+        return lambda percent: self._say(sentence("run.part_done", title=title, percent=percent)) if title else None
 
     def settled(self, result: Result[T]) -> T:
         self.log_tail = result.log_tail

@@ -5,6 +5,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bench.contracts import Artifact, OpenRequest, Target, TensorSession
+from bench.inputs.prepared import Prepared
 from bench.jobs import Job, Runner, Worker
 from bench.measure.phases import untimed
 from bench.measure.text_driver import open_tensors, open_text
@@ -18,6 +19,12 @@ from bench.suite.dataset_options import DatasetAsk
 from bench.words import sentence
 
 SAMPLE_SECONDS = 5.0  # that one sample may take, on average: an emulator needs one or two
+EMULATED_TEXT_SECONDS = 60.0
+"""That a window, a prompt or a question may take on an emulator, on average: with 135 million weights it took
+10 to 30 on two cores."""
+QUESTION_SHARE = 8
+"""A prompt graph of fixed length takes one in so many tokens of a window: a run always computes that length, and many
+questions with a choice have few tokens."""
 
 
 class JudgeJob(Job[Judged], frozen=True, kw_only=True):
@@ -88,15 +95,26 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
         prompts=prepared.prompts,
         limits=limits,
     )
-    return replace(so_far, judged=jobs.run(job, SAMPLE_SECONDS * prepared.dataset_samples))
+    return replace(so_far, judged=jobs.run(job, seconds_for(prepared, run.target.device.emulated)))
+
+
+def seconds_for(prepared: Prepared, emulated: bool) -> float:
+    """That evaluating may take beyond a run's deadline."""
+    samples = prepared.dataset_samples
+    if not emulated or prepared.artifact.decoder is None:
+        return SAMPLE_SECONDS * samples
+    return EMULATED_TEXT_SECONDS * min(samples, limits_for(emulated).samples or samples)
 
 
 def judged_request(request: OpenRequest, artifact: Artifact, limits: TextLimits, question_tokens: int) -> OpenRequest:
     """``request`` with room for a window of text, for the longest question, and for what is generated after a prompt of
-    the request's length. ``artifact``: what the samples are made for."""
+    the request's length, in whole prompt graphs where the context allows it. ``artifact``: what the samples are made
+    for."""
     if artifact.decoder is None:
         return request
     context = artifact.decoder.context_length
     window = min(limits.window, context)
-    room = min(max(window, question_tokens, request.decode_context + limits.generated), context)
-    return replace(request, prompt_tokens=window // 2, decode_context=room, stop_tokens=())
+    at_once = max(1, window // QUESTION_SHARE)
+    longest = max(window, question_tokens, request.decode_context + limits.generated)
+    room = min(-(-longest // at_once) * at_once, context)
+    return replace(request, prompt_tokens=at_once, decode_context=room, stop_tokens=())

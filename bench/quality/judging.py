@@ -10,6 +10,7 @@ from bench.errors import InputError
 from bench.inputs.images import image_layout
 from bench.inputs.tensor_files import save_feeds
 from bench.plugins import PluginRef, load
+from bench.progress import done
 from bench.quality.boxes import save_boxes
 from bench.quality.coco import ANCHORS, read_anchors
 from bench.quality.dataset import (
@@ -105,7 +106,8 @@ def _run(
     made_for, opened = asked.made_for, asked.request.artifact
     digests: list[bytes] = []
     left = list(listing.left_out)
-    for entry in listing.entries:
+    for number, entry in enumerate(listing.entries):
+        done(number, len(listing.entries))
         try:
             feeds = sample_feeds(listing, entry, made_for.facts.inputs, made_for.shapes, asked.dataset.preprocessing)
         except InputError as error:

@@ -59,7 +59,7 @@ def together(text: str, space: str = NO_BREAK) -> str:
 
 
 def digits(value: float) -> str:
-    """Three significant digits without an exponent, two below 0.01; whole numbers from 100 on."""
+    """Three significant digits without an exponent, two below 0.01; whole numbers from 100 on, grouped from 1,000."""
     size = abs(value)
     if size == 0:
         return "0"
@@ -68,7 +68,7 @@ def digits(value: float) -> str:
     places = 2 if size < 9.995 else 1 if size < 99.95 else 0
     if size < 0.9995:
         places = 3 if size >= 0.00995 else 4
-    return localised(f"{value:.{places}f}")
+    return localised(f"{value:,.{places}f}")
 
 
 def _scaled(value: float, scale: Iterable[tuple[float, str]]) -> str:
@@ -95,7 +95,7 @@ def interval(low_ns: float, high_ns: float) -> str:
         return f"{low:.0f} – {high:.0f} ns"
     first = 2 if high < 9.995 else 1 if high < 99.95 else 0
     places = next((p for p in range(first, 5) if f"{low:.{p}f}" != f"{high:.{p}f}"), first)
-    return f"{localised(f'{low:.{places}f}')} – {localised(f'{high:.{places}f}')} {unit}"
+    return f"{localised(f'{low:,.{places}f}')} – {localised(f'{high:,.{places}f}')} {unit}"
 
 
 def span(values: Iterable[float | None], show: Callable[[float | None], str]) -> str:
@@ -111,7 +111,7 @@ def size(count: float | None) -> str:
     """Bytes as ``12.3 MiB``."""
     if count is None:
         return MISSING
-    return f"{count:.0f} B" if abs(count) < 1024 else _scaled(count, _SIZES)
+    return f"{localised(f'{count:,.0f}')} B" if abs(count) < 1024 else _scaled(count, _SIZES)
 
 
 def quantity(value: float | None) -> str:

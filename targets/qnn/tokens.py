@@ -9,6 +9,9 @@ Real tokens stand at the right end of the cache; what is left of them is padding
 tokens' own (0, 1, 2 …), so that padding changes nothing; ``cache_position`` is the place in the cache. Before each
 run the cache moves to the left by the tokens that come in, ``past = present[:, :, k:]``, which drops as many padding
 places and costs one copy of the cache on the CPU. The cache is full when all padding is used.
+
+What is left of a text behind whole prompts of n tokens is padded on the right with any token and computed at once: in a
+causal model a token changes nothing before it, so that its logits and its places in the cache are simply dropped.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,6 +45,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+PADDED_SHARE = 16
+"""Tokens are computed in one padded run of the prompt graph where they are one in so many of its own, or more; fewer go
+one by one. A few dozen tokens take about as long as one, for which all weights are read too, and more take longer."""
+
+
 class Step(Struct, frozen=True):
     """The shape of one session: ``tokens`` in, ``past`` places of cache before them."""
 
@@ -73,6 +81,13 @@ def layout(request: OpenRequest) -> Layout:
             "compile",
         )
     return Layout(context, Step(tokens, context - tokens), Step(1, context - 1))
+
+
+def pads(count: int, held: int, layout: Layout) -> bool:
+    """Whether ``count`` tokens, fewer than the prompt graph takes, go through it padded; ``held``: those before them in
+    the cache, which must have room for the padding too."""
+    at_once = layout.prefill.tokens
+    return count > 1 and at_once <= PADDED_SHARE * count and held + at_once <= layout.context
 
 
 def dimensions(artifact: Artifact, decoder: DecoderSpec, step: Step) -> dict[str, int]:
@@ -119,6 +134,7 @@ class FixedShapeTokenSession(OrtFacts):
             for session, step in zip(self._sessions, (layout.decode, layout.prefill), strict=True)
         )
         self._last: Runner | None = None
+        self._padding = 0  # places at the right end of what the last run left that hold no token of the text
         self._length = 0
         self._token = 0
 
@@ -126,7 +142,7 @@ class FixedShapeTokenSession(OrtFacts):
         return replace(super().facts(), kv_cache_precision=self._decoder.kv_cache_precision)
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
-        """As many tokens at once as the prefill graph takes; what is left of them one by one."""
+        """As many tokens at once as the prefill graph takes; what is left of them padded, or one by one."""
         for logits in self._each(prompt(ids, self._decoder)):
             last = logits
         self._token = greedy(last)
@@ -156,26 +172,30 @@ class FixedShapeTokenSession(OrtFacts):
 
     def reset(self) -> None:
         self._last = None
+        self._padding = 0
         self._length = 0
 
     def _each(self, tokens: "npt.NDArray[np.int64]") -> "Iterator[npt.NDArray[Any]]":
-        """The logits of each run that takes in ``tokens`` [1, n]."""
+        """The logits of each run that takes in ``tokens`` [1, n], without those of padding."""
         at_once, begin = self._layout.prefill.tokens, 0
         while begin < tokens.shape[1]:
-            whole = tokens.shape[1] - begin >= at_once
-            count = at_once if whole else 1
-            yield self._take(self._prefill if whole else self._decode, tokens[:, begin : begin + count])
+            rest = tokens[:, begin : begin + at_once]
+            shows_all = not self._decoder.last_logits
+            whole = rest.shape[1] == at_once or (shows_all and pads(rest.shape[1], self._length, self._layout))
+            count = rest.shape[1] if whole else 1
+            yield self._take(self._prefill if whole else self._decode, rest[:, :count])
             begin += count
 
     def _take(self, runner: "Runner", tokens: "npt.NDArray[np.int64]") -> "npt.NDArray[Any]":
-        count = tokens.shape[1]
-        room(self._length + count, self._layout.context)
-        runner.load(self._last.presents if self._last is not None else None)
-        positions = np.arange(self._length, self._length + count)
+        """The logits of ``tokens`` [1, k], of which ``runner`` takes as many or more."""
+        count, taken = tokens.shape[1], runner.step.tokens
+        room(self._length + taken, self._layout.context)
+        runner.load(self._last.presents if self._last is not None else None, self._padding)
+        positions = np.arange(self._length, self._length + taken)
+        logits = runner.run(tokens, positions, self._length + taken)
         self._length += count
-        logits = runner.run(tokens, positions, self._length)
-        self._last = runner
-        return logits
+        self._last, self._padding = runner, taken - count
+        return logits[:, :count] if self._padding else logits
 
 
 class Runner:
@@ -183,6 +203,7 @@ class Runner:
 
     def __init__(self, session: Any, decoder: DecoderSpec, step: Step) -> None:
         self._session = session
+        self.step = step
         self._binding = session.io_binding()
         total, kind = step.past + step.tokens, numpy_type(decoder.kv_dtype)
         cache = (1, decoder.kv_heads, step.past, decoder.head_dim)
@@ -206,17 +227,25 @@ class Runner:
         for name, array in self._outputs.items():
             self._binding.bind_ortvalue_output(name, ort_value(array))
 
-    def load(self, presents: "Sequence[npt.NDArray[Any]] | None") -> None:
-        """Take over the cache that the last run left, its newest places; ``None``: an empty one."""
+    def load(self, presents: "Sequence[npt.NDArray[Any]] | None", padding: int = 0) -> None:
+        """Take over the newest places of the cache that the last run left, but for ``padding`` at its right end;
+        ``None``: an empty one."""
         for index, past in enumerate(self.pasts):
-            past[...] = 0 if presents is None else presents[index][:, :, presents[index].shape[2] - past.shape[2] :]
+            end = 0 if presents is None else presents[index].shape[2] - padding
+            kept = min(end, self.step.past)
+            past[:, :, : self.step.past - kept] = 0
+            if presents is not None:
+                past[:, :, self.step.past - kept :] = presents[index][:, :, end - kept : end]
 
     def run(
         self, tokens: "npt.NDArray[np.int64]", positions: "npt.NDArray[np.int64]", length: int
     ) -> "npt.NDArray[Any]":
-        """``length``: tokens in the cache with these; only their places are unmasked. Returns logits [1, k, vocab], or
+        """``tokens`` [1, k]; of fewer than the step takes the last is repeated. ``length``: tokens in the cache with
+        all of these; only their places are unmasked. Returns logits [1, n, vocab] of the step's n tokens, or
         [1, 1, vocab] if the graph returns only the last."""
-        self._arrays["input_ids"][...] = tokens
+        ids, count = self._arrays["input_ids"], tokens.shape[1]
+        ids[:, :count] = tokens
+        ids[:, count:] = tokens[:, -1:]
         mask = self._arrays["attention_mask"]
         mask[...] = 0
         mask[0, mask.shape[1] - length :] = 1

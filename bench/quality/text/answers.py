@@ -3,6 +3,8 @@ as many are kept as fit into a file."""
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ from msgspec import Struct
 
 from bench.inputs.tensor_files import load_feeds, save_feeds
 from bench.measure.text_driver import OpenedText
+from bench.progress import done
 from bench.quality.text.limits import WINDOW, stride_of
 from bench.quality.text.samples import Item, TextSamples
 from bench.quality.text.sampling import drawn
@@ -52,16 +55,22 @@ def answer(
 
     positions = sum(len(window) - 1 for window in samples.windows)
     stride, began = stride_of(positions, vocab_size), clock()
+    step = partial(_step, count(), len(samples.windows) + len(samples.items) + len(samples.prompts))
     found: dict[str, Any] = {"stride": np.array(stride)}
     if session.logits is not None and samples.windows:
-        found["surprise"], found["best"] = _windows(session.logits, samples, vocab_size, stride, folder)
+        found["surprise"], found["best"] = _windows(session.logits, samples, vocab_size, stride, folder, step)
         found["window_s"] = np.array((clock() - began) / len(samples.windows))
     if session.logits is not None and samples.items:
-        found["scores"] = np.array([score for item in samples.items for score in _scores(session.logits, item)])
+        found["scores"] = np.array([score for item in samples.items for score in _scores(session.logits, item, step)])
     if samples.prompts and samples.generated:
-        found |= _generations(session, samples, min(BEST, vocab_size))
+        found |= _generations(session, samples, min(BEST, vocab_size), step)
     save_feeds(folder / "answers.npz", found)
     return folder / "answers.npz"
+
+
+def _step(samples: Iterator[int], whole: int) -> None:
+    """One sample more begins, for progress."""
+    done(next(samples), whole)
 
 
 def load_answers(path: Path) -> TextAnswers:
@@ -80,7 +89,12 @@ def load_answers(path: Path) -> TextAnswers:
 
 
 def _windows(
-    logits_of: Callable[[Any], Any], samples: TextSamples, vocab_size: int, stride: int, folder: Path
+    logits_of: Callable[[Any], Any],
+    samples: TextSamples,
+    vocab_size: int,
+    stride: int,
+    folder: Path,
+    step: Callable[[], None],
 ) -> "tuple[Array, Array]":
     import numpy as np
 
@@ -91,6 +105,7 @@ def _windows(
         folder / "window_logits.npy", "w+", np.dtype(np.float32), (-(-positions // stride), vocab_size)
     )
     for window in samples.windows:
+        step()
         logits = np.asarray(logits_of(window), np.float32)
         for row, token in zip(logits[:-1], window[1:], strict=True):
             if len(surprise) % stride == 0:
@@ -109,14 +124,15 @@ def _surprise(row: "Array", token: int) -> float:
     return found if found < CEILING_NATS else CEILING_NATS
 
 
-def _scores(logits_of: Callable[[Any], Any], item: Item) -> Iterator[float]:
+def _scores(logits_of: Callable[[Any], Any], item: Item, step: Callable[[], None]) -> Iterator[float]:
     """Log-likelihood of each choice: the sum over its tokens."""
+    step()
     for ids, begin in zip(item.choices, item.begins, strict=True):
         logits = logits_of(ids)
         yield -sum(_surprise(row, int(t)) for row, t in zip(logits[begin - 1 : -1], ids[begin:], strict=True))
 
 
-def _generations(session: OpenedText, samples: TextSamples, best: int) -> "dict[str, Array]":
+def _generations(session: OpenedText, samples: TextSamples, best: int, step: Callable[[], None]) -> "dict[str, Array]":
     import numpy as np
 
     shape = len(samples.prompts), samples.generated
@@ -124,6 +140,7 @@ def _generations(session: OpenedText, samples: TextSamples, best: int) -> "dict[
     best_ids, best_logits = np.full((*shape, best), -1, np.int64), np.full((*shape, best), np.nan, np.float32)
     nothing = np.zeros(0, np.int64)
     for i, prompt in enumerate(samples.prompts):
+        step()
         if samples.sampling is not None:
             if session.begin_text is None:
                 return {}

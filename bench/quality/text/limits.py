@@ -17,6 +17,11 @@ class TextLimits(Struct, frozen=True):
     generated: int = 32
     items: int | None = None
 
+    @property
+    def samples(self) -> int | None:
+        """Most windows, prompts and questions together."""
+        return None if self.windows is None or self.items is None else self.windows + self.prompts + self.items
+
 
 EMULATED = TextLimits(window=128, windows=8, prompts=2, generated=8, items=8)
 """On an emulator, which takes seconds for what a device does in milliseconds."""

@@ -65,15 +65,29 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple
 
 
 def test_how_far_a_shared_job_has_come_is_said(made: Callable[..., tuple[JobRunner, Carried]]) -> None:
-    """Behind what is said of it; a job that says nothing of itself stays silent, and so does one done before."""
+    """Behind what is said of it; one that says nothing of itself stays silent, and so does one done before."""
     said: list[str] = []
     runner, carried = made("a name", said=said)
     carried.percents = (40,)
     for _ in range(2):
         runner.once(NameJob, "key", lambda: NameJob(TARGET), says=sentence("run.preparing_model"))
-    runner.attempt(NameJob(TARGET))
     runner.once(NameJob, "other", lambda: NameJob(TARGET))
     assert ["preparing the model", "preparing the model: 40 %"] == [str(one) for one in said]
+
+
+def test_how_far_a_job_has_come_is_said_behind_what_was_said_last(
+    made: Callable[..., tuple[JobRunner, Carried]],
+) -> None:
+    """Whether the run can go on without it or not; nothing where nothing was said."""
+    said: list[str] = []
+    runner, carried = made("a name", said=said)
+    carried.percents = (40,)
+    runner.run(NameJob(TARGET))
+    assert [] == said
+    for play in runner.run, runner.attempt:
+        runner.say("looking")
+        play(NameJob(TARGET))
+    assert ["looking", "looking: 40 %"] * 2 == [str(one) for one in said]
 
 
 def test_a_job_gets_a_folder_and_the_deadline(made: Callable[..., tuple[JobRunner, Carried]]) -> None:

@@ -142,8 +142,9 @@ def test_the_evaluation_has_room_for_every_question_that_fits_the_context(tmp_pa
         return judged_request(request, artifact, limits, foreseen.question_tokens).decode_context
 
     assert (512, 128) == (room(TextLimits(), 20, 90), room(EMULATED, 20, 90))
-    assert (700, 700) == (room(TextLimits(), 20, 700), room(EMULATED, 20, 700))
-    assert 701 == room(TextLimits(), 20, 700, tokenizer=none)  # one more, as a tokenizer may put another behind it
+    assert (704, 704) == (room(TextLimits(), 20, 700), room(EMULATED, 20, 700))  # 64 and 16 tokens at once
+    assert (704, 720) == (room(TextLimits(), 704), room(EMULATED, 705))
+    assert 768 == room(TextLimits(), 20, 704, tokenizer=none)  # one more, as a tokenizer may put another behind it
     assert 1024 == room(TextLimits(), 1024)
     assert 1024 == room(TextLimits(), 1050, tokenizer=none)
     with pytest.raises(InputError, match=r"q\.jsonl: line 2: it is 1025 tokens long with its choice"):

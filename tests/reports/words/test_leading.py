@@ -71,7 +71,7 @@ SAID: dict[str, tuple[Any, str, str]] = {
         "25.8 tokens/s of 2 users together",
         "사용자 2명 합계 25.8 토큰/s",
     ),
-    "batch": (lambda: plain("batch:sizes=4", 2 * MS), "2000 samples/s in batches of 4", "배치 크기 4, 2000 샘플/s"),
+    "batch": (lambda: plain("batch:sizes=4", 2 * MS), "2,000 samples/s in batches of 4", "배치 크기 4, 2,000 샘플/s"),
     "multi-stream": (
         lambda: plain("multi-stream:streams=8", 2 * MS),
         "2.00 ms at p99 for a query of 8 samples",

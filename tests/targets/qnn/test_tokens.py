@@ -26,7 +26,7 @@ from bench.measure.text_driver import OpenedText
 from bench.passes.cached_results import recall_prompts
 from bench.targets.ort.cpu import OnnxRuntimeCpu
 from bench.targets.qnn.target import OnnxRuntimeQnn
-from bench.targets.qnn.tokens import Layout, Runner, Step, dimensions, layout
+from bench.targets.qnn.tokens import Layout, Runner, Step, dimensions, layout, pads
 
 
 def opened(stories: Artifact, phase: Phase, prompt: int, context: int) -> TokenSession:
@@ -104,24 +104,65 @@ def test_prompts_of_any_length_follow_the_cache(stories: Artifact, golden: list[
     assert golden[4:6] == [session.prefill(np.array(golden[:4])), session.decode()]
 
 
-@pytest.mark.real
-def test_a_look_for_cached_results_computes_each_prompt_at_once(
-    stories: Artifact, phase: Phase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Although the look is for at most 8 tokens: the graph of 12 runs, and that for single tokens never does."""
-    runs: list[int] = []
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Of each run, how many tokens the graph takes and how many of them it was given."""
+    found: list[tuple[int, int]] = []
     took = Runner.run
 
     def run(self: Runner, tokens: np.ndarray, positions: np.ndarray, length: int) -> np.ndarray:
-        runs.append(tokens.shape[1])
+        found.append((self.step.tokens, tokens.shape[1]))
         return took(self, tokens, positions, length)
 
     monkeypatch.setattr(Runner, "run", run)
+    return found
+
+
+@pytest.mark.real
+def test_a_rest_is_padded_where_that_is_shorter_and_has_room(
+    stories: Artifact, golden: list[int], phase: Phase, runs: list[tuple[int, int]]
+) -> None:
+    """Padding changes nothing, not a bit of the logits before it, and leaves nothing in the cache."""
+    session = opened(stories, phase, 8, 23)
+    assert isinstance(session, LogitsSession)
+    assert isinstance(session, NextLogitsSession)
+    whole, other = session.logits(np.array(golden[:8])), session.logits(np.array([*golden[:5], 7]))
+    np.testing.assert_array_equal(whole[:5], other[:5])
+    assert [(8, 8), (8, 6)] == runs
+    session.reset()
+    runs.clear()
+    pieces = [golden[:5], golden[5:6], golden[6:16], golden[16:18]]
+    found = [session.next_logits(np.array(piece)) for piece in pieces]
+    assert [(8, 5), (1, 1), (8, 8), (8, 2), (1, 1), (1, 1)] == runs, "behind 16 tokens only 7 places are left"
+    session.reset()
+    alone = [session.next_logits(np.array([token])) for token in golden[:18]]
+    np.testing.assert_allclose(np.array(found), np.array(alone)[[4, 5, 15, 17]], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("count", "held", "expected"),
+    [(1, 0, False), (3, 0, False), (4, 0, True), (63, 0, True), (4, 128, True), (4, 129, False)],
+)
+def test_a_rest_worth_a_run_is_padded(count: int, held: int, expected: bool) -> None:
+    """A sixteenth of the prompt graph or more, where its padding still has room."""
+    assert expected == pads(count, held, Layout(192, prefill=Step(64, 128), decode=Step(1, 191)))
+
+
+def test_a_single_token_is_not_padded() -> None:
+    """However short the prompt graph is."""
+    assert not pads(1, 0, Layout(16, prefill=Step(2, 14), decode=Step(1, 15)))
+
+
+@pytest.mark.real
+def test_a_look_for_cached_results_computes_each_prompt_at_once(
+    stories: Artifact, phase: Phase, runs: list[tuple[int, int]]
+) -> None:
+    """Although the look is for at most 8 tokens: the graph of 12 runs, and that for single tokens never does."""
     text = OpenedText(opened(stories, phase, 12, 24))
     request = OpenRequest(stories, "htp-emu", prompt_tokens=12, decode_context=24)
     queries = distinct_queries(request, Scenario(prompt_tokens=12), 0, 8, text.prefill_tokens)
     found = recall_prompts(text, islice(queries, 7))
-    assert [12] * (2 + 3 * 6) == runs
+    assert [(12, 12)] * (2 + 3 * 6) == runs
     assert 6 == len(found.fresh_ns)
 
 

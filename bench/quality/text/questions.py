@@ -52,8 +52,9 @@ class Question(Struct, frozen=True):
             return sentence("quality.question.few_choices", choices=len(self.choices))
         if not 0 <= self.answer < len(self.choices):
             return sentence("quality.question.no_such_answer", answer=self.answer, last=len(self.choices) - 1)
-        if any(isinstance(choice, str) == (self.ids is not None) or not _said(choice) for choice in self.choices):
-            return sentence("quality.question.choices_of_another_kind")
+        for index, choice in enumerate(self.choices):
+            if isinstance(choice, str) == (self.ids is not None) or not _said(choice):
+                return sentence("quality.question.choices_of_another_kind", index=index)
         if any(isinstance(text, str) and NUL in text for text in (self.question, self.prompt, *self.choices)):
             return sentence("input.prompt_nul")
         return None

@@ -68,7 +68,7 @@ def test_a_prompt_is_taken_as_it_is_and_ids_need_no_tokenizer(tmp_path: Path) ->
             "answer is 2; it is the index of the right choice, 0 to 1",
         ),
         ({"question": "?", "choices": ["a", "b"], "answer": -1}, "answer is -1"),
-        ({"question": "?", "choices": ["a", [1]], "answer": 0}, "choices are texts"),
+        ({"question": "?", "choices": ["a", [1]], "answer": 0}, "choices[1]: choices are texts"),
         ({"question": "?", "choices": ["a", ""], "answer": 0}, "none may be empty"),
         ({"question": "?", "choices": ["a", " \t"], "answer": 0}, "none may be empty"),
         ({"ids": [7], "choices": [[9], [256]], "answer": 0}, "token id 256 is outside the vocabulary"),

@@ -19,7 +19,7 @@ from bench.record.memory import MemoryPoint, MemorySummary
 from bench.record.summary import Summary
 from bench.reports.runs.csv import CsvReport
 from bench.testing.records import fake_run
-from bench.words import units
+from bench.words import speaking, units
 
 MS = 1_000_000
 
@@ -32,6 +32,16 @@ def test_its_path_is_a_field_of_the_summary(metric: Metric) -> None:
         hint = get_type_hints(found)[field]
         found = next((part for part in getattr(hint, "__args__", ()) if part is not type(None)), hint)
     assert found in (int, float)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_no_title_is_the_beginning_of_another(language: str) -> None:
+    """In one table, "decode" and "decode rate" would be taken for the same. A percentile may follow the title."""
+    with speaking(language):
+        titles = [str(metric.title) for metric in METRICS]
+    pairs = [(one, other) for one in titles for other in titles if other.startswith(f"{one} ")]
+    assert len(titles) == len({*titles})
+    assert [] == [(one, other) for one, other in pairs if not other.removeprefix(f"{one} p").isdigit()]
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)

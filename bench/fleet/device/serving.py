@@ -1,7 +1,6 @@
 """Keeps an agent joined to its scheduler: a new worker of Dask whenever the last is gone."""
 
 import asyncio
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from ssl import SSLError
@@ -16,10 +15,13 @@ from bench.fleet.engine import said_by
 from bench.fleet.orders import TOPIC
 from bench.fleet.scheduler import stopping
 from bench.fleet.security import Party
+from bench.scratch import scratch_folder, sweep
 from bench.words import Sentence, sentence
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 JOIN_SECONDS = 60.0
+SCRATCH = "odb-fleet-"
+"""Of the folders that Dask's worker wants; those of agents that were killed are removed by the next."""
 NAME_TAKEN = "name taken"
 """What Dask says to the second worker of a name."""
 
@@ -29,6 +31,7 @@ async def serve(agent: Agent, scheduler: str, party: Party, host: str | None, te
     once for each change. ``host``: the address at which the scheduler reaches the device; ``None``: the one that leads
     to the scheduler."""
     settle(agent)
+    sweep(SCRATCH)
     stop = asyncio.Event()
     with stopping(stop):
         joining = asyncio.create_task(_stay_joined(agent, scheduler, party, host, tell))
@@ -89,7 +92,7 @@ async def _reach(scheduler: str, party: Party) -> None:
 async def _work(agent: Agent, scheduler: str, party: Party, host: str | None, tell: Callable[[Sentence], None]) -> None:
     """Join, and return when the worker has closed."""
     connection = Connection()
-    with tempfile.TemporaryDirectory(prefix="odb-fleet-", ignore_cleanup_errors=True) as folder:
+    with scratch_folder(SCRATCH) as folder:
         worker = QuietWorker(
             scheduler,
             name=agent.name,
@@ -97,7 +100,7 @@ async def _work(agent: Agent, scheduler: str, party: Party, host: str | None, te
             resources=agent.facts().resources(),
             memory_limit=0,
             host=host,
-            local_directory=folder,
+            local_directory=str(folder),
             dashboard=False,
             validate=False,
             is_timing=lambda: agent.is_timing,

@@ -40,9 +40,6 @@ from bench.record.record import Failure
 from bench.record.shown.redact import without_paths
 from bench.words import mapped, sentence
 
-TEMPORARY = ("TMPDIR",) if sys.platform != "win32" else ("TMPDIR", "TMP", "TEMP")
-"""Where Python and native runtimes put temporary files."""
-
 STEP_SECONDS = 600.0
 """Time allowed for one untimed job, unless the user says otherwise."""
 LINGER_SECONDS = 30  # that a worker which has nothing more to say may take to end
@@ -99,7 +96,7 @@ def run_job(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env={**os.environ, **dict.fromkeys(TEMPORARY, str(folder.resolve())), **(environment or {}), MARK: mark},
+            env={**os.environ, **temporary_in(folder.resolve()), **(environment or {}), MARK: mark},
         )
     phase, timed_out = "start", False
     last: Done | Failed | None = None
@@ -155,6 +152,13 @@ def _answer_to(job: Job[T], last: Done | Failed, phase: str) -> T | Failed:
 def _unreadable(error: ValueError, phase: str) -> Failed:
     message = sentence("run.answer_unreadable", why=decode_failure(error))
     return Failed(Failure(phase, "plugin_error", message, sentence("run.plugin_returned_wrong_type")))
+
+
+def temporary_in(folder: Path, platform: str = sys.platform) -> dict[str, str]:
+    """The variables of a process whose temporary files go into ``folder``, its own and those of native runtimes.
+    Windows looks at TMP and TEMP, Python at TMPDIR first."""
+    names = ("TMPDIR", "TMP", "TEMP") if platform == "win32" else ("TMPDIR",)
+    return dict.fromkeys(names, str(folder))
 
 
 def _let_go_on(process: "subprocess.Popen[bytes]", go_on: bool) -> None:

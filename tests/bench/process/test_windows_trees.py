@@ -4,6 +4,8 @@ import ctypes
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from bench.process.job_objects import (
     IoCounters,
     JobObject,
 )
-from bench.process.supervisor import CRASH_STATUSES, _died
+from bench.process.supervisor import CRASH_STATUSES, _died, temporary_in
 
 
 @pytest.mark.skipif(ctypes.sizeof(ctypes.c_void_p) != 8, reason="sizes of 64-bit Windows")
@@ -31,6 +33,19 @@ def test_structures_are_laid_out_as_windows_has_them() -> None:
     assert [0, 64, 112, 136] == [
         getattr(ExtendedLimits, name).offset for name in ("basic", "io", "process_memory_limit", "peak_job_memory_used")
     ]
+
+
+@pytest.mark.parametrize(("platform", "native"), [("win32", {"TMP", "TEMP"}), ("linux", set())])
+def test_temporary_files_of_a_worker_go_into_its_folder(
+    platform: str, native: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of native runtimes on Windows, which do not know TMPDIR, too."""
+    found = temporary_in(tmp_path, platform)
+    assert {"TMPDIR", *native} == found.keys()
+    for name in ("TMPDIR", "TMP", "TEMP"):
+        monkeypatch.setenv(name, found.get(name, str(tmp_path.parent)))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # asked again
+    assert str(tmp_path) == tempfile.gettempdir()
 
 
 class Kernel:

@@ -163,6 +163,20 @@ def test_the_time_that_questions_may_take_grows_with_their_choices(tmp_path: Pat
     assert 2 == samples_at_most(tmp_path, limits)
 
 
+def test_a_folder_is_foreseen_with_few_texts(tmp_path: Path) -> None:
+    """None that fits the smallest window is made tokens of but the first. Where the context is smaller than that
+    window, what does not fit it is refused all the same."""
+    written(tmp_path / "q.jsonl", *map(question, (20, 100, 110)))
+    counting, wide = Counting(), replace(DECODER, context_length=1024)
+    assert 0 <= foreseen_texts(tmp_path, wide, lambda: (counting, None)).question_tokens <= EMULATED.window  # type: ignore[arg-type,return-value]
+    few = counting.texts
+    with pytest.raises(InputError, match=r"q\.jsonl: line 2: it is 100 tokens long with its choice"):
+        foreseen_texts(tmp_path, replace(DECODER, context_length=64), bytes_of)  # type: ignore[arg-type]
+    written(tmp_path / "q.jsonl", question(20))
+    foreseen_texts(tmp_path, wide, lambda: (counting, None))  # type: ignore[arg-type,return-value]
+    assert 2 * few == counting.texts
+
+
 @pytest.mark.parametrize("line", ['{"question": "\\ud800?", "choices": ["a"]}', "{question: 1, choices: []}"])
 def test_a_first_line_that_cannot_be_read_is_told_as_a_question(tmp_path: Path, line: str) -> None:
     """By its choices: the advice is not that of prompts."""

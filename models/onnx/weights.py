@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import onnx
 
 PAGE_BYTES = 4096  # runtimes map what begins on a page instead of copying it
+AT_ONCE = 1 << 20  # elements that are packed for writing, an even number
 INLINE_BYTES = 1 << 16  # smaller tensors stay in the graph, where shape inference and people can read them
 
 
@@ -69,5 +70,7 @@ class WeightFile:
         offset = -(-stream.tell() // PAGE_BYTES) * PAGE_BYTES
         stream.write(b"\0" * (offset - stream.tell()))
         for piece in pieces:
-            stream.write(packed(piece, elem_type))
+            elements = piece.reshape(-1)
+            for start in range(0, len(elements), AT_ONCE):
+                stream.write(packed(elements[start : start + AT_ONCE], elem_type))
         return offset, stream.tell() - offset

@@ -19,7 +19,7 @@ from bench.suite.dataset_options import DatasetAsk
 from bench.words import sentence
 
 SAMPLE_SECONDS = 5.0  # that one sample may take, on average: an emulator needs one or two
-EMULATED_TEXT_SECONDS = 60.0
+EMULATED_TEXT_SECONDS = 120.0
 """That a window, a prompt or a question may take on an emulator, on average: with 135 million weights it took
 10 to 30 on two cores."""
 QUESTION_SHARE = 8

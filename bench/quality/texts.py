@@ -32,6 +32,7 @@ from bench.quality.text.samples import (
     beginnings,
     evenly,
     load_samples,
+    some_items,
     tokens_sha256,
 )
 from bench.quality.text.sampling import sampling_of
@@ -109,7 +110,7 @@ def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found, draws: bool) ->
     if not windows and not items:
         raise none_usable(asked.dataset.folder, *left[0])
     some = tuple(windows[i] for i in evenly(len(windows), limits.windows))
-    asked_items = tuple(items[i] for i in evenly(len(items), limits.items))
+    asked_items = tuple(items[i] for i in some_items(items, limits))
     told: list[Sentence] = []
     if len(some) < len(windows):
         told.append(sentence("quality.limit.windows", kept=len(some), all=len(windows), tokens=limits.window))

@@ -8,14 +8,16 @@ KEPT_BYTES = 1 << 29
 
 
 class TextLimits(Struct, frozen=True):
-    """``window``: tokens of a window. ``windows``, ``items``: most windows and questions; ``None``: all. ``prompts``:
-    most prompts that are gone on from, by ``generated`` tokens each."""
+    """``window``: tokens of a window. ``windows``, ``items``: most windows and questions; ``None``: all.
+    ``item_tokens``: most tokens of all questions together, with each choice. ``prompts``: most prompts that are gone
+    on from, by ``generated`` tokens each."""
 
     window: int = WINDOW
     windows: int | None = None
     prompts: int = 24
     generated: int = 32
     items: int | None = None
+    item_tokens: int | None = None
 
     @property
     def samples(self) -> int | None:
@@ -23,7 +25,7 @@ class TextLimits(Struct, frozen=True):
         return None if self.windows is None or self.items is None else self.windows + self.prompts + self.items
 
 
-EMULATED = TextLimits(window=128, windows=8, prompts=2, generated=8, items=8)
+EMULATED = TextLimits(window=128, windows=8, prompts=2, generated=8, items=8, item_tokens=4096)
 """On an emulator, which takes seconds for what a device does in milliseconds."""
 
 

@@ -1,7 +1,7 @@
 """What a language model is evaluated on: windows of texts, beginnings of texts to go on from, and questions with
 choices, all as token ids, so that the reference is fed the same."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import count, takewhile
 from pathlib import Path
@@ -111,3 +111,12 @@ def evenly(count: int, most: int | None) -> list[int]:
     if most is None or count <= most:
         return list(range(count))
     return [i * count // most for i in range(most)]
+
+
+def some_items(items: Sequence[Item], limits: TextLimits) -> list[int]:
+    """Indices of as many questions, evenly spaced, as the limits leave; one at least, however long it is."""
+    sizes = [sum(len(ids) for ids in item.choices) for item in items]
+    found = evenly(len(items), limits.items)
+    while limits.item_tokens is not None and len(found) > 1 and sum(sizes[i] for i in found) > limits.item_tokens:
+        found = evenly(len(items), len(found) - 1)
+    return found

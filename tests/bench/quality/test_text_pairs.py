@@ -13,7 +13,7 @@ from bench.quality.text.answers import TextAnswers
 from bench.quality.text.limits import TextLimits, stride_of
 from bench.quality.text.metrics import own_results, parts_of
 from bench.quality.text.pairs import compared
-from bench.quality.text.samples import Item, TextSamples, beginnings, evenly, load_samples, windows_of
+from bench.quality.text.samples import Item, TextSamples, beginnings, evenly, load_samples, some_items, windows_of
 from bench.stats.samples import token_tails
 
 
@@ -246,3 +246,18 @@ def test_every_second_position_is_compared(tmp_path: Path, monkeypatch: pytest.M
     pair = compared(samples, answers(EVEN, samples, tmp_path / "a"), answers(SURE, samples, tmp_path / "b"))
     assert [[3.0]] == [pair.results["kl_divergence"][:, 1].tolist()]
     assert ["quality.limit.positions"] == [told.code for told in pair.limits]
+
+
+def test_questions_are_few_where_they_are_long() -> None:
+    """Evenly spaced, as many as have 100 tokens together with all choices; one at least."""
+    limits = TextLimits(items=4, item_tokens=100)
+
+    def chosen(*sizes: int) -> list[int]:
+        items = [Item((np.zeros(size), np.zeros(10)), (1, 1), (1, 1), 0) for size in sizes]
+        return some_items(items, limits)
+
+    assert [0, 2, 4, 6] == chosen(*[15] * 8)
+    assert [0, 2, 5] == chosen(*[23] * 8)
+    assert [0] == chosen(*[200] * 8)
+    assert [0, 1, 2, 3, 4, 5, 6, 7] == some_items([Item((), (), (), 0)] * 8, TextLimits())
+    assert [] == some_items([], limits)

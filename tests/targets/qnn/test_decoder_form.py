@@ -25,6 +25,7 @@ TIED = DecoderConfig(dim=64, layers=2, heads=4, kv_heads=2, hidden=96, vocab=70,
 UNTIED = replace(TIED, tied=False, qkv_bias=True)
 LOUD = replace(TIED, embedding_scale=2000.0)
 """Numbers between the layers whose squares are no float16."""
+NORMED = replace(TIED, query_key_norm=True)
 EXACT = {"session.qdq_matmulnbits_accuracy_level": "1", "attention": "plain"}
 STORED = [
     *[("Q4_1", None), ("Q4_0", None), ("Q8_0", None), ("Q4_1", "int8")],
@@ -87,10 +88,12 @@ def test_every_precision_is_placed_and_agrees(stored_as: str, precision: str | N
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("config", [UNTIED, LOUD], ids=["untied", "loud"])
+@pytest.mark.parametrize("config", [UNTIED, LOUD, NORMED], ids=["untied", "loud", "normed heads"])
 @pytest.mark.parametrize("precision", [None, "float32"])
-def test_other_outputs_and_large_numbers_agree(config: DecoderConfig, precision: str | None, tmp_path: Path) -> None:
-    """The output has a matrix of its own; and squares overflow float16."""
+def test_other_outputs_large_numbers_and_norms_of_heads_agree(
+    config: DecoderConfig, precision: str | None, tmp_path: Path
+) -> None:
+    """The output has a matrix of its own; squares overflow float16; each head of each token is normed."""
     artifact = prepared(config, "Q4_1", precision, tmp_path)
     demand_agreement(artifact, np.arange(5) * 7 % 70, tmp_path / "converted")
 

@@ -3,7 +3,7 @@
 On an HTP numbers are float16. The plain operators square a number, which overflows there above 256. Language models
 have such numbers between their layers, and their outputs are then wrong. QNN's own RmsNorm does not overflow.
 
-Over the heads of several tokens (Qwen 3, Gemma 3) the emulated HTP computes RmsNorm wrongly: its cosine is 0.81 for
+Over the heads of more than 8 tokens (Qwen 3, Gemma 3) the emulated HTP computes RmsNorm wrongly: its cosine is 0.81 for
 [12, 4, 32], and 1 for the same numbers as [1, 48, 32]. So the heads of all tokens lie below one another there.
 """
 

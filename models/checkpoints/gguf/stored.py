@@ -43,7 +43,7 @@ AFFINE = {
     "IQ4_XS": Affine(32, 8, unpacking.iq4_xs),
 }
 FLOATS = ("F32", "F16", "BF16")
-OTHERS = (*("TQ1_0", "TQ2_0", "MXFP4", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ1_S", "IQ1_M"),)
+OTHERS = (*("TQ1_0", "TQ2_0", "MXFP4", "NVFP4", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ1_S", "IQ1_M"),)
 """Read as numbers only."""
 
 

@@ -168,9 +168,12 @@ def _head_dim(config: Fields, family: Family, dim: int, heads: int) -> int:
 
 
 def _kv_heads(config: Fields, family: Family, heads: int) -> int:
-    kv_heads = config.integer("num_key_value_heads", heads if family.name in ("llama", "phi3") else -1)
+    """As many as heads where the field is ``null``; where it is missing, only in the classes that say so."""
+    key = "num_key_value_heads"
+    usual = heads if family.name in ("llama", "phi3") or (key in config.values and family.name != "gemma3") else -1
+    kv_heads = config.integer(key, usual)
     if heads % kv_heads:
-        raise config.wrong("num_key_value_heads", sentence("checkpoint.divisor_of_field", field="num_attention_heads"))
+        raise config.wrong(key, sentence("checkpoint.divisor_of_field", field="num_attention_heads"))
     return kv_heads
 
 

@@ -44,6 +44,17 @@ def refusal(config: Mapping[str, Any]) -> str:
     return error.value.message
 
 
+@pytest.mark.parametrize("config", [LLAMA, MISTRAL, QWEN2, QWEN3, PHI3, SMOLLM3])
+def test_heads_that_share_no_keys(config: Mapping[str, Any]) -> None:
+    """``null`` is as many as there are heads; a class with another number of its own is not guessed."""
+    assert config["num_attention_heads"] == sizes({**config, "num_key_value_heads": None}).kv_heads
+    left_out = {key: value for key, value in config.items() if key != "num_key_value_heads"}
+    if config in (LLAMA, PHI3):
+        assert config["num_attention_heads"] == sizes(left_out).kv_heads
+    else:
+        assert "num_key_value_heads is missing" in refusal(left_out)
+
+
 @pytest.mark.parametrize("config", [LLAMA, QWEN2, QWEN3, GEMMA3, PHI3, SMOLLM3])
 @pytest.mark.parametrize(
     ("field", "value"),

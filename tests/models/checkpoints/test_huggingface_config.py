@@ -136,6 +136,8 @@ def test_biases_are_those_that_a_class_has() -> None:
         ({**LLAMA, "head_dim": 7}, "head_dim is 7, not a size that gives heads of even width"),
         ({**LLAMA, "rms_norm_eps": float("nan")}, "rms_norm_eps is NaN, not a number above 0"),
         ({**LLAMA, "eos_token_id": "</s>"}, 'eos_token_id is "</s>", not the id of a token'),
+        ({**LLAMA, "eos_token_id": [2, 64]}, "eos_token_id is [2, 64], not the id of a token below 64"),
+        ({**LLAMA, "bos_token_id": -1}, "bos_token_id is -1, not the id of a token below 64"),
         ({**LLAMA, "tie_word_embeddings": "no"}, 'tie_word_embeddings is "no", not true or false'),
         ({**SMOLLM3, "no_rope_layers": [1, 0]}, "no_rope_layers is [1, 0], not a list of 4 or more of 0, 1"),
     ],

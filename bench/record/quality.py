@@ -126,7 +126,8 @@ class Paired(Part, frozen=True):
 
 
 class PromptDivergence(Part, frozen=True):
-    """What a language model generated after one prompt, beside its float32 reference, both greedy.
+    """What a language model generated after one prompt, beside its float32 reference, both greedy or drawn with
+    the same noise, which is then part of the logits.
 
     ``prompt``: its number, from 1. ``token_prefix``: equal tokens before the first difference, of ``compared``.
     ``token`` and ``reference_token``: the first that differ. ``logit_gap``: by how much the reference prefers its own

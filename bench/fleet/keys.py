@@ -96,13 +96,14 @@ def revoke(folder: Path, names: Iterable[str], now: datetime | None = None) -> l
             added, place = serials.get(role, ()), folder / AUTHORITY / f"{role}.{REVOKED}"
             before = x509.load_pem_x509_crl(read_bytes(place, MOST_LIST_BYTES))
             write_atomically(place, _pem(revocations(_issuer(folder, role), before, added, now - EARLIER, now)))
-        for name in named:
-            shutil.rmtree(folder / name, ignore_errors=True)
-            _withdrawn(folder, name).parent.mkdir(exist_ok=True, mode=0o700)
-            (known / f"{name}.pem").replace(_withdrawn(folder, name))
-        lists = sorted(folder.glob(f"*/{REVOKED}"))
+        lists = [place for place in sorted(folder.glob(f"*/{REVOKED}")) if place.parent.name not in named]
         for place in lists:
             write_atomically(place, _lists(folder))
+        for name in named:
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for name in named:  # last: what was not moved is revoked anew when asked again
+            _withdrawn(folder, name).parent.mkdir(exist_ok=True, mode=0o700)
+            (known / f"{name}.pem").replace(_withdrawn(folder, name))
     of_all = SCHEDULER in named
     return [place for place in lists if of_all or place.parent.name == SCHEDULER]
 

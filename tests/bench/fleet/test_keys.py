@@ -1,5 +1,6 @@
 """Certificates of a rack, and what is refused before anything is connected."""
 
+import errno
 import shutil
 import socket
 import stat
@@ -16,6 +17,7 @@ from bench.fleet.certificates import ROLES, Role
 from bench.fleet.keys import is_revoked, make_keys, revoke
 from bench.fleet.scheduler import is_allowed
 from bench.fleet.security import _security, address_of, party_of
+from bench.store.records import write_atomically
 from bench.words import Sentence, speaking
 
 pytestmark = pytest.mark.skipif(
@@ -194,6 +196,32 @@ def test_a_revoked_scheduler_is_refused_by_all(tmp_path: Path) -> None:
     assert not shakes_hands(tmp_path / "elsewhere" / "stolen", tmp_path / "client")
     make_keys(tmp_path)
     assert shakes_hands(tmp_path / "a", tmp_path / "scheduler")
+
+
+@pytest.mark.parametrize("stuck", ["authority/client.revoked.pem", "client/revoked.pem", "scheduler/revoked.pem"])
+def test_a_revocation_that_ended_half_way_is_done_when_asked_again(
+    stuck: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until all lists are written nobody counts as revoked."""
+    make_keys(tmp_path, ["a"])
+    shutil.copytree(tmp_path / "a", tmp_path / "elsewhere" / "stolen")
+
+    def write(place: Path, data: bytes) -> None:
+        if place == tmp_path / stuck:
+            raise OSError(errno.ENOSPC, "No space")
+        write_atomically(place, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("bench.fleet.keys.write_atomically", write)
+        with pytest.raises(InputError):
+            revoke(tmp_path, ["a"])
+    assert not is_revoked(tmp_path, "a")
+    assert [tmp_path / "scheduler" / "revoked.pem"] == revoke(tmp_path, ["a"])
+    assert is_revoked(tmp_path, "a")
+    assert not (tmp_path / "a").exists()
+    assert not shakes_hands(tmp_path / "scheduler", tmp_path / "elsewhere" / "stolen")
+    assert [tmp_path / "a"] == make_keys(tmp_path, ["a"])
+    assert shakes_hands(tmp_path / "scheduler", tmp_path / "a")
 
 
 def test_who_was_not_issued_cannot_be_revoked(tmp_path: Path) -> None:

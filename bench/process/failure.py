@@ -41,12 +41,22 @@ def failure_of(error: BaseException, phase: str) -> Failed:
 
 
 def _full_disk(error: OSError) -> tuple[Sentence, Sentence]:
-    """Which disk is full, as far as the error says, and the remedy."""
-    if not isinstance(error.filename, str | bytes):
+    """Which disk is full, as far as the error says, and the remedy. Of a copy's two files the second is written."""
+    named = error.filename if error.filename2 is None else error.filename2
+    if not isinstance(named, str | bytes):
         return sentence("run.disk_full", strerror=error.strerror), sentence("run.disk_full.remedy")
-    path = Path(os.fsdecode(error.filename))
-    if path.is_relative_to(tempfile.gettempdir()):
+    path = os.fsdecode(named)
+    if _is_temporary(path):
         told = sentence("run.temporary_file_failed", strerror=error.strerror)
         return told, sentence("run.free_space_temporary_folder")
-    told = sentence("store.not_written", path=without_paths(str(path)), strerror=error.strerror)
+    told = sentence("store.not_written", path=without_paths(path), strerror=error.strerror)
     return told, sentence("run.disk_full.remedy")
+
+
+def _is_temporary(path: str) -> bool:
+    """Whether it lies where this process' temporary files go: where ``tempfile`` has found room, or where the variables
+    say. ``tempfile`` is not asked, since it writes a file to find out, for which the disk may have no room."""
+    folders = filter(None, (tempfile.tempdir, *(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))))
+    with suppress(OSError):
+        return any(Path(path).resolve().is_relative_to(Path(folder).resolve()) for folder in folders)
+    return False

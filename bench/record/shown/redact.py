@@ -7,6 +7,7 @@ looks like one and no folder of this machine begins as it does; in the value of 
 import re
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -96,5 +97,7 @@ def _is_folder(root: str) -> bool:
 @cache
 def _own_folders() -> tuple[str, ...]:
     """Where this process and its user live; the longest first."""
-    folders = {str(Path.home()), str(Path.cwd()), tempfile.gettempdir(), sys.prefix, sys.base_prefix}
+    folders = {str(Path.home()), str(Path.cwd()), sys.prefix, sys.base_prefix}
+    with suppress(OSError):  # it writes a file to find the folder out, for which no disk may have room
+        folders.add(tempfile.gettempdir())
     return tuple(sorted((f for f in folders if len(f) > 3), key=len, reverse=True))

@@ -1,7 +1,5 @@
 """Failure is a record: each way a worker can go, for real."""
 
-import errno
-import io
 import json
 import os
 import signal
@@ -60,33 +58,6 @@ def test_a_worker_that_dies_becomes_a_record(run: Run, device: str, phase: str, 
 def test_an_error_without_words_is_named_alone(error: BaseException, message: str) -> None:
     """Nothing stands for words that the runtime did not give, and braces in them are no placeholders."""
     assert message == str(failure_of(error, "compile").failure.message)
-
-
-class FullLog(io.StringIO):
-    """A log whose disk is full."""
-
-    def write(self, text: str) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-@pytest.mark.parametrize(
-    ("folder", "said", "remedy"),
-    [
-        (None, "a disk has no room for what the run writes: No space", "Free space there."),
-        (tempfile.gettempdir(), "a temporary file cannot be written or read: No space", "set TMPDIR"),
-        ("/opt/somebody/cache", "…/net.blob: cannot be written: No space", "Free space there."),
-        ("cache", "cache/net.blob: cannot be written: No space", "Free space there."),
-    ],
-)
-def test_a_full_disk_is_told_by_what_the_error_names(
-    folder: str | None, said: str, remedy: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The temporary folder's only where it is that. Its traceback has no room there either."""
-    monkeypatch.setattr(sys, "stderr", FullLog())
-    named = () if folder is None else (f"{folder}/net.blob",)
-    failure = failure_of(OSError(errno.ENOSPC, "No space", *named), "prepare").failure
-    assert ("prepare", "runtime_error", said) == (failure.phase, failure.kind, failure.message)
-    assert remedy in failure.remedy
 
 
 def test_a_worker_that_hangs_is_ended(run: Run) -> None:

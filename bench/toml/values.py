@@ -16,6 +16,9 @@ Step = str | int | None
 """Into a value: a key of a table, the place in an array, or ``None`` for a key that is not told."""
 
 STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+PLACE = re.compile(r"(.*) - at (`key` in )?`\$(.*)`", re.DOTALL)
+"""What is wrong, whether with a key of the table there and not with its value, and where."""
+UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 WRONG_TYPE = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
 NO_SUCH = re.compile(r"Invalid enum value '?(.*?)'?", re.DOTALL)
 KINDS = {
@@ -41,15 +44,32 @@ def converted(raw: Any, kind: type[T], file: str, under: Sequence[Step] = ()) ->
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        told, _, place = str(error).rpartition(" - at `$") if " - at `" in str(error) else (str(error), "", "")
-        own = [name or (int(at) if at.isdigit() else None) for name, at in STEP.findall(place.rstrip("`"))]
-        raise _refused(told, inspect.type_info(kind), file, under, own, _at(raw, own)) from None
+        told, of_name, own = _parted(str(error), raw)
+        raise _refused(told, of_name, inspect.type_info(kind), file, under, own, _at(raw, own)) from None
+
+
+def _parted(error: str, raw: Any) -> tuple[str, bool, list[Step]]:
+    """What msgspec says is wrong with ``raw``, whether that is the name of a key, and where it is. The name of an
+    unknown key at the top, of which it says no place, may itself look like a place."""
+    unknown = UNKNOWN.fullmatch(error)
+    found = None if unknown and isinstance(raw, dict) and unknown[1] in raw else PLACE.fullmatch(error)
+    if found is None:
+        return error, False, []
+    own = [name or (int(at) if at.isdigit() else None) for name, at in STEP.findall(found[3])]
+    return found[1], found[2] is not None, own
 
 
 def _refused(
-    told: str, kind: inspect.Type, file: str, under: Sequence[Step], own: Sequence[Step], value: object
+    told: str,
+    of_name: bool,
+    kind: inspect.Type,
+    file: str,
+    under: Sequence[Step],
+    own: Sequence[Step],
+    value: object,
 ) -> InputError:
-    """The error for what msgspec ``told`` of the ``value`` at ``own`` in what should be of this ``kind``."""
+    """The error for what msgspec ``told`` of the ``value`` at ``own`` in what should be of this ``kind``. ``of_name``:
+    the name of a key in that is wrong."""
     names = [step for step in under if isinstance(step, str)]
     key, of_key = (names[-1] if names else ""), kind
     for step in own:
@@ -59,7 +79,7 @@ def _refused(
     table, rest = _place([*under, *own], struct is not None, told.startswith("Object "))
     where = sentence("toml.place", file=file, table=table) if table else file
     fields = {field.encode_name: field.type for field in struct.fields} if struct else {}
-    if found := re.fullmatch(r"Object contains unknown field `(.*)`", told, re.DOTALL):
+    if found := UNKNOWN.fullmatch(told):
         place = sentence("toml.place", file=where, table=rest) if rest else where
         return UnknownName(sentence("suite.key_in", where=place), _short(found[1]), fields)
     top = len(names) + sum(isinstance(step, str) for step in own) == 1
@@ -72,10 +92,12 @@ def _refused(
         problem = sentence(
             "toml.expected", expected=_named(found[1]), found=_named(found[2].replace("float", "decimal"))
         )
-    elif (found := NO_SUCH.fullmatch(told)) and isinstance(one := _first(kind), inspect.LiteralType):
-        problem = sentence("toml.none_of", value=_short(found[1]), values=[str(value) for value in one.values])
+    elif (found := NO_SUCH.fullmatch(told)) and (choices := _choices(_of_names(kind) if of_name else kind)):
+        problem = sentence("toml.none_of", value=_short(found[1]), values=choices)
     else:
         problem = _short(told)
+    if of_name:
+        problem = sentence("toml.of_key", problem=problem)
     message = sentence("text.at", where=rest, message=problem) if rest else problem
     return InputError(sentence("text.at", where=where, message=message), remedy)
 
@@ -143,6 +165,18 @@ def _first(kind: inspect.Type) -> inspect.Type:
     """The type itself; of several, the first that is not null."""
     several = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
     return next((one for one in several if not isinstance(one, inspect.NoneType)), kind)
+
+
+def _choices(kind: inspect.Type) -> list[str]:
+    """The values that may be chosen, those of all the types where it is one of several; none where it is no choice."""
+    several = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    return [str(value) for one in several if isinstance(one, inspect.LiteralType) for value in one.values]
+
+
+def _of_names(kind: inspect.Type) -> inspect.Type:
+    """What the names of keys must be in a table that takes any which are that."""
+    kind = _first(kind)
+    return kind.key_type if isinstance(kind, inspect.DictType) else inspect.AnyType()
 
 
 def _table(kind: inspect.Type) -> inspect.StructType | None:

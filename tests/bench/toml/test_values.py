@@ -1,13 +1,16 @@
 """A TOML file with a value of the wrong type is answered in TOML's words, with what to write instead."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from msgspec import Struct
 
 from bench.errors import InputError
 from bench.submission.files import form_of
 from bench.submission.form import Submission
 from bench.suite.suite import load_suite
+from bench.toml.values import converted
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,8 @@ HEAD = 'format = 1\ntrack = "x"\nrules = 1\n'
 @pytest.mark.parametrize(
     ("text", "problem", "remedy"),
     [
+        ('"x - at `$.y`" = 1', "unknown key in s.toml: x - at `$.y`", "Known: "),
+        (f'{HEAD}"x - at `$.device" = 1', "unknown key in s.toml: x - at `$.device", "device?"),
         ('track = "x"\nrules = 1', "s.toml: the key format is missing", "format = 1"),
         (f'{HEAD}models = ["a.onnx"]', "s.toml [[models]] number 1: a table is expected", 'id = "a.onnx", source = '),
         (f'{HEAD}device = "phone"', "s.toml: device: a table is expected, not a string", "Write [device] on a line"),
@@ -71,3 +76,24 @@ def test_a_submission(text: str, problem: str, remedy: str) -> None:
         form_of(text, "s.toml", Submission)
     assert problem in refused.value.message
     assert remedy in refused.value.remedy
+
+
+class Chosen(Struct):
+    """What submissions and tracks have: a choice made of two, and one for the names of keys."""
+
+    applies: Literal["any"] | Literal["tensor", "text"] | None = None
+    weights: dict[Literal["low", "high"], int] = {}
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        ({"applies": "vision"}, "c.toml: applies: vision is none of these: any, tensor, text"),
+        ({"weights": {"mid": 1}}, "c.toml: weights: the name of a key is wrong: mid is none of these: high, low"),
+        ({"weights": {"low": "x - at `$.y`"}}, "c.toml: weights: an integer is expected, not a string"),
+    ],
+)
+def test_all_choices_are_told(raw: object, problem: str) -> None:
+    with pytest.raises(InputError) as refused:
+        converted(raw, Chosen, "c.toml")
+    assert problem == refused.value.message

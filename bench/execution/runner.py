@@ -2,7 +2,8 @@
 carried out once."""
 
 import subprocess
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.errors import RunFailure
@@ -60,8 +61,10 @@ class JobRunner:
         on_part: Callable[[int], None] | None = None,
         on_said: Said = unheard,
     ) -> Result[T]:
-        on_part = on_part or self._part_of(self._title)
-        return self._carried_out(job, more_s, on_phase, environment, on_part=on_part, on_said=on_said)
+        if on_part is not None:
+            return self._carried_out(job, more_s, on_phase, environment, on_part=on_part, on_said=on_said)
+        with self._parts(self._title) as shown:
+            return self._carried_out(job, more_s, on_phase, environment, on_part=shown, on_said=on_said)
 
     def once(
         self,
@@ -74,7 +77,8 @@ class JobRunner:
         if (kind, key) not in self._memo:
             if says:
                 self.say(says)
-            self._memo[kind, key] = self._carried_out(make(), more_s, on_part=self._part_of(says))
+            with self._parts(says) as shown:
+                self._memo[kind, key] = self._carried_out(make(), more_s, on_part=shown)
         found = self._memo[kind, key]
         return Result(_as(kind, found.answer), found.wall_ns, found.log_tail)
 
@@ -99,9 +103,20 @@ class JobRunner:
             on_said=on_said,
         )
 
-    def _part_of(self, title: Sentence | str) -> Callable[[int], None]:
-        """Says how much is done of what ``title`` says, if anything does."""
-        return lambda percent: self._say(sentence("run.part_done", title=title, percent=percent)) if title else None
+    @contextmanager
+    def _parts(self, title: Sentence | str) -> Iterator[Callable[[int], None]]:
+        """Says how much is done of what ``title`` says, if anything does; in the end the title alone."""
+        told = False
+
+        def say(percent: int) -> None:
+            nonlocal told
+            told = bool(title)
+            if title:
+                self._say(sentence("run.part_done", title=title, percent=percent))
+
+        yield say
+        if told:
+            self._say(title)
 
     def settled(self, result: Result[T]) -> T:
         self.log_tail = result.log_tail

@@ -29,7 +29,7 @@ def named_twin(run: PlannedRun, artifact: Artifact, jobs: Runner) -> Artifact | 
         cache=jobs.cache,
         inputs=InputsAsked(sets=1),
     )
-    twin = jobs.settled(jobs.once(PrepareJob, repr(job), lambda: job)).artifact
+    twin = jobs.settled(jobs.once(PrepareJob, repr(job), lambda: job, says=sentence("run.preparing_model"))).artifact
     if twin.task != artifact.task:
         code = (
             "run.reference_not_a_language_model"

@@ -1,8 +1,8 @@
 """The tokenizer of a model's ``tokenizer.json``, by the library ``tokenizers`` (extra ``text``).
 
 For sessions without a tokenizer of their own. The file is Hugging Face's: the whole tokenizer, with the tokens that it
-puts before and after a text. In a family of classes the ``tokenizer_config.json`` beside it has the last word on those,
-in transformers and here: DeepSeek's models distilled from Qwen get their beginning of sequence from there alone.
+puts before and after a text. In some classes the ``tokenizer_config.json`` beside it has the last word on those, in
+transformers 4 and here: DeepSeek's models distilled from Qwen get their beginning of sequence from there alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
 MOST_TOKENIZER_BYTES = 128 * MIB
 """The largest in use, for 262,144 tokens, has 33 MB."""
 LIBRARY = "tokenizers"
-DECIDED_BESIDE = tuple(f"{name}Tokenizer{fast}" for name in ("Llama", "CodeLlama", "Gemma") for fast in ("", "Fast"))
+DECIDED_BESIDE = tuple(
+    f"{name}Tokenizer{fast}" for name in ("Llama", "CodeLlama", "Gemma", "Cohere", "GPTNeoX") for fast in ("", "Fast")
+)
 """Classes in which ``add_bos_token`` and ``add_eos_token`` replace what the file puts around a text
-(``update_post_processor`` in transformers)."""
+(``update_post_processor`` in transformers 4; version 5 does so for GPT-NeoX only)."""
 ADDED_TOKENS = 2
 """A tokenizer makes at most one token per byte of text, and puts this many around it."""
 
@@ -72,36 +74,44 @@ class FileTokenizer:
                 sentence("input.tokenizer_not_read", file=path.name, error=str(error)[:200]),
                 sentence("input.save_tokenizer_again"),
             ) from None
-        self._put_around(path)
-        self.used = TokenizerUsed("file", sha256(data).hexdigest(), versions((LIBRARY,)).get(LIBRARY, ""))
+        self._none_such: InputError | None = None
+        around = self._put_around(path)
+        self.used = TokenizerUsed("file", sha256(data).hexdigest(), versions((LIBRARY,)).get(LIBRARY, ""), around)
 
-    def _put_around(self, path: Path) -> None:
-        """Put around a text what the configuration beside the file states, where that decides."""
+    def _put_around(self, path: Path) -> dict[str, int] | None:
+        """Put around a text what the configuration beside the file states, where that decides; what this is. A token
+        that is none is refused once a text is to have it."""
         from tokenizers.processors import TemplateProcessing
 
         file = path.with_name(CONFIG)
         config = read_object(file, CONFIG) if is_file(file) else {}
         first = config.get("add_bos_token")
         if config.get("tokenizer_class") not in DECIDED_BESIDE or not isinstance(first, bool):
-            return
+            return None
         put = {"bos": first, "eos": config.get("add_eos_token") is True}
         texts = {name: token_text(config.get(f"{name}_token")) or "" for name, wanted in put.items() if wanted}
         if "" in texts.values():
-            return
-        around = []
+            return None
+        around: dict[str, int] = {}
         for name, token in texts.items():
             found = self._tokenizer.token_to_id(token)
             if found is None:
-                raise InputError(
+                self._none_such = InputError(
                     sentence("input.token_added_unknown", file=CONFIG, field=f"add_{name}_token", token=token),
                     sentence("input.save_tokenizer_again"),
                 )
-            around.append({"id": name, "ids": [found], "tokens": [token]})
-        single = [name for name in ("bos", "$A", "eos") if name == "$A" or name in texts]
-        self._tokenizer.post_processor = TemplateProcessing(single=single, special_tokens=around)
+                return None
+            around[name] = found
+        single = [name for name in ("bos", "$A", "eos") if name == "$A" or name in around]
+        special = [{"id": name, "ids": [token], "tokens": [texts[name]]} for name, token in around.items()]
+        self._tokenizer.post_processor = TemplateProcessing(single=single, special_tokens=special)
+        return around
 
     def encode(self, text: str, special: bool = True) -> "Ids":
         import numpy as np
+
+        if special and self._none_such is not None:
+            raise self._none_such
 
         return np.array(self._tokenizer.encode(text, add_special_tokens=special).ids, np.int64)
 

@@ -22,9 +22,6 @@ SAMPLE_SECONDS = 5.0  # that one sample may take, on average: an emulator needs 
 EMULATED_TEXT_SECONDS = 120.0
 """That a window, a prompt or a question may take on an emulator, on average: with 135 million weights it took
 10 to 30 on two cores."""
-QUESTION_SHARE = 8
-"""A prompt graph of fixed length takes one in so many tokens of a window: a run always computes that length, and many
-questions with a choice have few tokens."""
 
 
 class JudgeJob(Job[Judged], frozen=True, kw_only=True):
@@ -114,7 +111,7 @@ def judged_request(request: OpenRequest, artifact: Artifact, limits: TextLimits,
         return request
     context = artifact.decoder.context_length
     window = min(limits.window, context)
-    at_once = max(1, window // QUESTION_SHARE)
+    at_once = max(1, min(limits.at_once, window // 2))
     longest = max(window, question_tokens, request.decode_context + limits.generated)
     room = min(-(-longest // at_once) * at_once, context)
     return replace(request, prompt_tokens=at_once, decode_context=room, stop_tokens=())

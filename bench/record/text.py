@@ -19,11 +19,13 @@ class TokenizedTimes(Part, frozen=True):
 class TokenizerUsed(Part, frozen=True):
     """What turned the user's prompts into tokens. ``source``: ``engine``, the engine's own; ``file``, the
     ``tokenizer.json`` beside the model, read by the library ``tokenizers``, with the ``sha256`` of the file and the
-    ``version`` of the library."""
+    ``version`` of the library. ``around``: the ids (``bos``, ``eos``) that ``tokenizer_config.json`` has put around a
+    text; ``None`` where it does not decide."""
 
     source: Literal["engine", "file"]
     sha256: str | None = None
     version: str = ""
+    around: dict[str, int] | None = None
 
 
 class CachedPrefix(Part, frozen=True):

@@ -25,7 +25,7 @@ _CHANNEL: _Fields = {
     "seen": "sensor name domain joules_total idle_watts busy_seconds memory_bytes doubt_joules",
     "checked": "joules lost",
 }
-_TOKENIZER: _Fields = {"seen": "source sha256 version"}
+_TOKENIZER: _Fields = {"seen": "source sha256 version around"}
 _METRIC: _Fields = {
     "checked": "name value higher_is_better statistic unit",
     "computed": "interval95 n interval_method",

@@ -36,7 +36,9 @@ ENDS = (
     *("<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<end_of_utterance>", "<｜end▁of▁sentence｜>"),
 )
 """Tokens that end a text or a turn by their text, as in llama.cpp: converters state only one of them as a number.
-``</s>`` is none: where it ends a text it is stated, and Gemma has it as a tag of HTML."""
+llama.cpp also ends at tokens between the files of a repository, at which Hugging Face's configurations do not."""
+END_OR_TAG = "</s>"
+"""Ends a text where it is a control token; Gemma has it as a tag of HTML."""
 PHI3_PLAIN = ("<unk>", "<s>", "<|endoftext|>")
 """Tokens of Phi 3 that do not take the spaces behind them."""
 
@@ -280,7 +282,8 @@ def _generation(fields: Fields, known: Vocabulary) -> dict[str, Any]:
 
 def _ends(fields: Fields, known: Vocabulary) -> tuple[int, ...]:
     stated = [_id(fields, name, len(known.tokens)) for name in ("eos", "eot", "eom")]
-    by_text = [i for i, text in enumerate(known.tokens) if text in ENDS]
+    texts = enumerate(known.tokens)
+    by_text = [i for i, text in texts if text in ENDS or (text == END_OR_TAG and known.types[i] == CONTROL)]
     return tuple(dict.fromkeys(i for i in (*stated, *by_text) if i is not None))
 
 

@@ -55,7 +55,8 @@ def answer(
 
     positions = sum(len(window) - 1 for window in samples.windows)
     stride, began = stride_of(positions, vocab_size), clock()
-    step = partial(_step, count(), len(samples.windows) + len(samples.items) + len(samples.prompts))
+    scored = len(samples.windows) + len(samples.items) if session.logits is not None else 0
+    step = partial(_step, count(), scored + (len(samples.prompts) if samples.generated else 0))
     found: dict[str, Any] = {"stride": np.array(stride)}
     if session.logits is not None and samples.windows:
         found["surprise"], found["best"] = _windows(session.logits, samples, vocab_size, stride, folder, step)

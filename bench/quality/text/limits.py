@@ -10,7 +10,8 @@ KEPT_BYTES = 1 << 29
 class TextLimits(Struct, frozen=True):
     """``window``: tokens of a window. ``windows``, ``items``: most windows and questions; ``None``: all.
     ``item_tokens``: most tokens of all questions together, with each choice. ``prompts``: most prompts that are gone
-    on from, by ``generated`` tokens each."""
+    on from, by ``generated`` tokens each. ``at_once``: tokens that a prompt graph of fixed length computes in
+    each run."""
 
     window: int = WINDOW
     windows: int | None = None
@@ -18,6 +19,7 @@ class TextLimits(Struct, frozen=True):
     generated: int = 32
     items: int | None = None
     item_tokens: int | None = None
+    at_once: int = WINDOW // 2
 
     @property
     def samples(self) -> int | None:
@@ -25,7 +27,7 @@ class TextLimits(Struct, frozen=True):
         return None if self.windows is None or self.items is None else self.windows + self.prompts + self.items
 
 
-EMULATED = TextLimits(window=128, windows=8, prompts=2, generated=8, items=8, item_tokens=4096)
+EMULATED = TextLimits(window=128, windows=8, prompts=2, generated=8, items=8, item_tokens=4096, at_once=16)
 """On an emulator, which takes seconds for what a device does in milliseconds."""
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Ids = np.ndarray[Any, Any]
 
-CHOICES = re.compile(r"\bchoices\b")
+CHOICES = re.compile(r"\bchoices[\"']?\s*:")
 
 Found = Callable[[], tuple[Tokenizer | None, TokenizerUsed | None]]
 """The tokenizer and whose it is, loaded when the first text needs it. Raises ``InputError``."""
@@ -46,8 +46,9 @@ class Question(Struct, frozen=True):
         """What is wrong with it; ``None`` if nothing."""
         if sum(part is not None for part in (self.question, self.prompt, self.ids)) != 1:
             return sentence("quality.question.not_one")
-        if self.ids == ():
-            return sentence("input.prompt_empty", name="ids")
+        for name, part in (("question", self.question), ("prompt", self.prompt), ("ids", self.ids)):
+            if part is not None and not (part.strip() if isinstance(part, str) else part):
+                return sentence("input.prompt_empty", name=name)
         if len(self.choices) < 2:
             return sentence("quality.question.few_choices", choices=len(self.choices))
         if not 0 <= self.answer < len(self.choices):
@@ -66,7 +67,7 @@ def _said(choice: str | tuple[int, ...]) -> bool:
 
 
 def holds_questions(file: Path) -> bool:
-    """Whether the first line of ``file`` is a question rather than a text; of one that cannot be read, by the word
+    """Whether the first line of ``file`` is a question rather than a text; of one that cannot be read, by the key
     ``choices`` in it."""
     if file.suffix.lower() != ".jsonl":
         return False

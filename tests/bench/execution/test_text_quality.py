@@ -24,7 +24,7 @@ def test_the_reference_has_the_tokenizer_of_the_run(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(quality, "reference_for", lambda *asked: found)
     asked: list[JudgeJob] = []
 
-    def once(kind: type, key: object, make: Any, more_s: float) -> Any:
+    def once(kind: type, key: object, make: Any, more_s: float, says: object) -> Any:
         asked.append(make())
         return SimpleNamespace(answer=None)
 

@@ -109,6 +109,7 @@ def test_a_file_does_not_cut_or_fill(tmp_path: Path) -> None:
         ({"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": True, "bos_token": {"content": "ìķ"}}, ("ìķ", "")),
         ({"tokenizer_class": "LlamaTokenizer", "add_bos_token": False, "add_eos_token": True}, ("", "ëħ")),
         ({"tokenizer_class": "GemmaTokenizer", "add_bos_token": False}, ("", "")),
+        ({"tokenizer_class": "GPTNeoXTokenizer", "add_bos_token": False, "add_eos_token": False}, ("", "")),
         ({"tokenizer_class": "LlamaTokenizerFast"}, ("tw", "")),
         ({"tokenizer_class": "Qwen2Tokenizer", "add_bos_token": True}, ("tw", "")),
     ],
@@ -127,14 +128,19 @@ def test_what_is_put_around_a_text(config: dict[str, Any], around: tuple[str, st
     before = [260] if around[0] == "tw" else before
     assert [*before, ids["x"], *after] == tokenizer.encode("x").tolist()
     assert [ids["x"]] == tokenizer.encode("x", special=False).tolist()
+    put = {"bos": before, "eos": after}
+    decides = around[0] != "tw"
+    assert ({name: found[0] for name, found in put.items() if found} if decides else None) == tokenizer.used.around
 
 
 def test_a_token_to_put_in_front_that_is_none(tmp_path: Path) -> None:
-    """The field of the configuration is named."""
+    """The field of the configuration is named, once a text is to have it: a template writes its own."""
     config = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "bos_token": "<s>"}
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    tokenizer = FileTokenizer(byte_level(tmp_path))
     with pytest.raises(InputError, match=r'tokenizer_config.json: add_bos_token is true, and "<s>" is no token'):
-        FileTokenizer(byte_level(tmp_path))
+        tokenizer.encode("x")
+    assert 1 == len(tokenizer.encode("x", special=False))
 
 
 def test_prompts_are_counted(tmp_path: Path) -> None:

@@ -76,6 +76,8 @@ def test_a_prompt_is_taken_as_it_is_and_ids_need_no_tokenizer(tmp_path: Path) ->
         ({"question": "?" * 60, "choices": ["a", "b"], "answer": 0}, "and the model's context is 64"),
         ([1], "Expected `object`"),
         ({"ids": [], "choices": [[1], [2]], "answer": 0}, "ids is empty"),
+        ({"prompt": " ", "choices": ["a", "b"], "answer": 0}, "prompt is empty"),
+        ({"question": "", "choices": ["a", "b"], "answer": 0}, "question is empty"),
         ({"question": "a\0", "choices": ["a", "b"], "answer": 0}, "contains a NUL character"),
         ({"question": "?", "choices": ["a", "b\0"], "answer": 0}, "contains a NUL character"),
         ({"question": "?", "choices": ["a", "\ud800"], "answer": 0}, "is half of a surrogate pair"),
@@ -142,9 +144,9 @@ def test_the_evaluation_has_room_for_every_question_that_fits_the_context(tmp_pa
         return judged_request(request, artifact, limits, foreseen.question_tokens).decode_context
 
     assert (512, 128) == (room(TextLimits(), 20, 90), room(EMULATED, 20, 90))
-    assert (704, 704) == (room(TextLimits(), 20, 700), room(EMULATED, 20, 700))  # 64 and 16 tokens at once
-    assert (704, 720) == (room(TextLimits(), 704), room(EMULATED, 705))
-    assert 768 == room(TextLimits(), 20, 704, tokenizer=none)  # one more, as a tokenizer may put another behind it
+    assert (768, 704) == (room(TextLimits(), 20, 700), room(EMULATED, 20, 700))  # 256 and 16 tokens at once
+    assert (768, 720) == (room(TextLimits(), 768), room(EMULATED, 705))
+    assert 768 == room(TextLimits(), 20, 512, tokenizer=none)  # one more, as a tokenizer may put another behind it
     assert 1024 == room(TextLimits(), 1024)
     assert 1024 == room(TextLimits(), 1050, tokenizer=none)
     with pytest.raises(InputError, match=r"q\.jsonl: line 2: it is 1025 tokens long with its choice"):
@@ -190,6 +192,10 @@ def test_a_first_line_that_cannot_be_read_is_told_as_a_question(tmp_path: Path, 
 
 def test_prompts_are_no_questions(tmp_path: Path) -> None:
     """By the first line alone."""
+    (tmp_path / "t.jsonl").write_text('{"prompt": "They had no choices left."')
+    assert not holds_questions(tmp_path / "t.jsonl")
+    (tmp_path / "b.jsonl").write_text('{"prompt": "?", "choices": ["a", "b"')
+    assert holds_questions(tmp_path / "b.jsonl")
     assert not holds_questions(written(tmp_path / "p.jsonl", {"prompt": "choices"}))
     assert holds_questions(written(tmp_path / "q.jsonl", {"question": "?", "choices": []}))
     assert not holds_questions(written(tmp_path / "n.jsonl", "choices"))

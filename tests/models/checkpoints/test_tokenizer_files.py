@@ -206,6 +206,9 @@ def test_tokens_that_end_a_text_by_their_text() -> None:
     fields = bytewise("llama-bpe", tokens=tokens, token_type=[1] * len(tokens), eos_token_id=len(tokens) - 1)
     ends = ["<|eot_id|>", "<|end|>", "<eos>", "<|end_of_text|>", "<end_of_turn>", "<|eom_id|>"]
     assert ends == pieces_of(fields, end_tokens(fields))
+    control = [3 if token == "</s>" else 1 for token in tokens]
+    fields = bytewise("llama-bpe", tokens=tokens, token_type=control, eos_token_id=len(tokens) - 1)
+    assert "</s>" in pieces_of(fields, end_tokens(fields)), "a control token of a model of Llama 2 trained further"
 
 
 @pytest.mark.parametrize("fields", [Fields(), Fields(model="none"), Fields(model="no_vocab")])

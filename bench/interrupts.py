@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _begun: list[object] = []
+_awaited: list[object] = []
 _written: list[object] = []
 
 
@@ -23,9 +24,21 @@ def unwinding() -> Iterator[None]:
         _begun.remove(token)
 
 
+@contextmanager
+def at_once() -> Iterator[None]:
+    """While inside, the end was asked for and what was begun is being ended: another interrupt waits for none of it.
+    What the process leaves is removed later, as where it was killed."""
+    token = object()
+    _awaited.append(token)
+    try:
+        yield
+    finally:
+        _awaited.remove(token)
+
+
 def is_unwinding() -> bool:
-    """Whether anything was begun and has not ended."""
-    return bool(_begun)
+    """Whether anything was begun that has not ended, and that an interrupt waits for."""
+    return bool(_begun) and not _awaited
 
 
 def note_written(record: object) -> None:

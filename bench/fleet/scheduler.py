@@ -3,11 +3,12 @@
 import asyncio
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from bench.errors import InputError
 from bench.fleet.security import Party
+from bench.interrupts import at_once
 from bench.words import sentence
 
 OF_DEVICES = frozenset(
@@ -98,20 +99,22 @@ async def serve_scheduler(party: Party, host: str, port: int, began: Callable[[s
 
 @contextmanager
 def stopping(stop: asyncio.Event) -> Iterator[None]:
-    """``stop`` is set when the process is asked to end; asked a second time, it ends at once."""
+    """``stop`` is set when the process is asked to end; asked a second time, it ends at once, whatever was begun."""
     loop = asyncio.get_running_loop()
     numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGBREAK] if hasattr(signal, "SIGBREAK") else [])]
     before = {number: signal.getsignal(number) for number in numbers}
+    with ExitStack() as once_asked:
 
-    def asked(number: int, frame: object) -> None:
-        loop.call_soon_threadsafe(stop.set)
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        def asked(number: int, frame: object) -> None:
+            loop.call_soon_threadsafe(stop.set)
+            once_asked.enter_context(at_once())
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
-    try:
-        for number in numbers:
-            signal.signal(number, asked)
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        try:
+            for number in numbers:
+                signal.signal(number, asked)
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

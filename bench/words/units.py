@@ -162,19 +162,19 @@ def _hundredths(share: float) -> str:
         return f"{share * 100:.0f}"
     if 0.9995 <= share < 1:
         return "> 99.9"
-    return "< 0.1" if 0 < share < 0.0005 else f"{share * 100:.1f}"
+    return "< 0.1" if 0 < share < 0.0005 else f"{share * 100:,.1f}"
 
 
 def rough_percent(share: float | None) -> str:
     """A fraction as ``12 %``, to two significant digits; from a tenth on as a whole number."""
     if share is None:
         return MISSING
-    return _percent(f"{100 * share:.2g}" if abs(share) < 0.1 else f"{100 * share:.0f}")
+    return _percent(f"{100 * share:.2g}" if abs(share) < 0.1 else f"{100 * share:,.0f}")
 
 
 def limit(share: float | None) -> str:
     """A fraction that someone chose, as ``3 %``, ``0.5 %``: all its digits, and none that are not needed."""
-    return MISSING if share is None else _percent(f"{100 * share:.10g}")
+    return MISSING if share is None else _percent(f"{100 * share:,.10g}")
 
 
 def clause(told: object) -> str:
@@ -209,7 +209,7 @@ def points(difference: float | None) -> str:
         return MISSING
     size = abs(100 * difference)
     places = 1 if size >= 0.95 or not size else min(6, 1 - math.floor(math.log10(size)))
-    text = localised(f"{100 * difference:+.{places}f}")
+    text = localised(f"{100 * difference:+,.{places}f}")
     return _with("unit.points", number=text.replace("-", "−"))
 
 

@@ -14,7 +14,7 @@ from unicodedata import east_asian_width
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bench.words.units import digits
+from bench.words.units import digits, localised
 
 WIDTH, HEIGHT = 400.0, 210.0
 _TYPE = 13.0  # of the labels on a phone, where it is largest (page.css)
@@ -47,7 +47,7 @@ class Axis(Struct, frozen=True):
         step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * 0.999)
         places = max(0, -math.floor(math.log10(step) + 1e-9) + (1 if f"{step / power:.1f}" == "2.5" else 0))
         first, last = math.ceil(self.low / self.scale / step - 1e-9), math.floor(self.high / self.scale / step + 1e-9)
-        return tuple((i * step * self.scale, f"{i * step:.{places}f}") for i in range(first, last + 1))
+        return tuple((i * step * self.scale, localised(f"{i * step:,.{places}f}")) for i in range(first, last + 1))
 
 
 class Frame(Struct, frozen=True):

@@ -5,6 +5,7 @@ them. What does not fit beside them waits, order after order. What came of a fil
 transfer goes on where it was cut off.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -168,7 +169,7 @@ class Artifacts:
             except OSError as error:
                 self._drop(sha256)
                 if disk_is_full(error):
-                    raise self._no_room(incoming.size_bytes) from None
+                    raise self._not_kept(error, incoming.size_bytes) from None
                 raise
         self._drop(sha256)
         if found != sha256 and not incoming.is_resumed:
@@ -190,7 +191,7 @@ class Artifacts:
         except OSError as error:
             self._drop(sha256)
             if disk_is_full(error):
-                raise self._no_room(size_bytes) from None
+                raise self._not_kept(error, size_bytes) from None
             raise
         incoming.digest.update(data)
         incoming.size_bytes += len(data)
@@ -245,6 +246,14 @@ class Artifacts:
 
     def _no_room(self, size_bytes: int) -> NoRoom:
         return NoRoom(no_room(self._free(self.folder), size_bytes), sentence("fleet.disk_full.remedy"))
+
+    def _not_kept(self, error: OSError, size_bytes: int) -> NoRoom:
+        """Why a file is not written: a disk may have room beyond the quota of a user, or the largest file that it
+        takes."""
+        if error.errno == errno.ENOSPC:
+            return self._no_room(size_bytes)
+        told = sentence("fleet.not_kept", size_bytes=size_bytes, strerror=error.strerror)
+        return NoRoom(told, sentence("fleet.not_kept.remedy"))
 
     def _files(self) -> list[tuple[int, int, Path]]:
         """When each was used last, its size, and where it is; parts included."""

@@ -10,6 +10,7 @@ import pytest
 
 from bench.fleet.device.artifacts import LONGEST_SILENCE_S, PART, Artifacts, NoRoom, WrongFile
 from bench.fleet.orders import OrderFile
+from bench.words import Sentence
 
 DATA = b"a model"
 FILE = OrderFile(name="m/model.onnx", sha256=hashlib.sha256(DATA).hexdigest(), size_bytes=len(DATA))
@@ -208,6 +209,26 @@ def test_a_part_that_is_gone_or_cannot_be_kept_blocks_nothing(tmp_path: Path, mo
     monkeypatch.undo()
     assert [FILE.sha256] == store.wanted("o", {FILE.sha256: 7})
     assert 7 == store.put(FILE.sha256, 7, 0, DATA)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.ENOSPC, "fleet.disk_full"), (errno.EDQUOT, "fleet.not_kept"), (errno.EFBIG, "fleet.not_kept")],
+)
+def test_free_space_is_told_only_where_there_is_none(
+    number: int, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quota, and the largest file that a file system takes, leave space free."""
+    store = Artifacts(tmp_path, 100, lambda path: PLENTY)
+
+    def refused(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.fsync", refused)
+    with pytest.raises(NoRoom) as raised:
+        store.put(FILE.sha256, 7, 0, DATA)
+    assert isinstance(raised.value.sentence, Sentence)
+    assert code == raised.value.sentence.code
 
 
 def test_a_wrong_size_removes_no_right_file(tmp_path: Path) -> None:

@@ -70,6 +70,13 @@ def test_interval_shows_what_tells_its_ends_apart(expected: str, low: int, high:
     assert expected == units.interval(low, high)
 
 
+def test_many_percent_are_grouped() -> None:
+    """As other numbers are."""
+    assert ("1,250.0 %", "1,250 %", "1,250 %") == (units.percent(12.5), units.rough_percent(12.5), units.limit(12.5))
+    assert "1,250.0 – 2,500.0 %" == units.percent_span(12.5, 25.0)
+    assert "+1,250.0 points" == units.points(12.5)
+
+
 @pytest.mark.parametrize(
     ("expected", "share"),
     [("–", None), ("0 %", 0.0), ("100 %", 1.0), ("> 99.9 %", 0.99999), ("< 0.1 %", 0.0001), ("98.1 %", 0.981)],

@@ -16,7 +16,7 @@ from bench.stats.drawing import ecdf
         (["0", "2", "4"], 0, 4.2),
         (["0.9", "1.0", "1.1"], 0.9, 1.15),
         (["0.00", "0.25", "0.50", "0.75", "1.00"], 0, 1),
-        (["1000", "1010", "1020"], 1000, 1025),
+        (["1,000", "1,010", "1,020"], 1000, 1025),
     ],
 )
 def test_ticks_are_round_and_told_apart(expected: list[str], low: float, high: float) -> None:

@@ -139,7 +139,7 @@ def _reference(so_far: Evidence, artifact: Artifact, jobs: Runner) -> tuple[str,
         )
 
     key = "tensors", artifact.sha256, tuple(sorted(artifact.shapes.items())), feeds, scenario, seed
-    return found.name, jobs.once(CheckJob, key, job).answer
+    return found.name, jobs.once(CheckJob, key, job, says=sentence("run.checking_against_reference")).answer
 
 
 def _converted(feeds: tuple[Path, ...], measured: Artifact, artifact: Artifact, folder: Path) -> tuple[Path, ...]:

@@ -102,7 +102,7 @@ def _reference(artifact: Artifact, so_far: Evidence, text: TextChecked, jobs: Ru
 
     forced = sha256(text.forced.read_bytes()).hexdigest()
     key = "text", artifact.sha256, text.prompt, forced, scenario, seed
-    return found.name, jobs.once(CheckJob, key, job).answer
+    return found.name, jobs.once(CheckJob, key, job, says=sentence("run.checking_against_reference")).answer
 
 
 def _said(checked: Checked) -> "Said":

@@ -110,7 +110,8 @@ def open_request(
 
 
 def _stop_tokens(artifact: Artifact, run: PlannedRun) -> tuple[int, ...]:
-    """The end-of-sequence tokens, where generations end at them. Raises ``RunFailure`` where the model states none."""
+    """The end-of-sequence tokens, where generations end at them. Raises ``RunFailure`` where the model states none that
+    it can generate."""
     if not run.model.ask.stop:
         return ()
     if artifact.decoder is None:
@@ -120,14 +121,15 @@ def _stop_tokens(artifact: Artifact, run: PlannedRun) -> tuple[int, ...]:
             sentence("run.leave_stop_out"),
             "prepare",
         )
-    if not artifact.decoder.eos_token_ids:
+    ends = tuple(token for token in artifact.decoder.eos_token_ids if token < artifact.decoder.vocab_size)
+    if not ends:
         raise RunFailure(
             "bad_input",
             sentence("run.no_end_of_sequence", model_id=artifact.model_id),
             sentence("run.state_end_of_sequence"),
             "prepare",
         )
-    return artifact.decoder.eos_token_ids
+    return ends
 
 
 def demand_placement(so_far: Evidence, jobs: Runner) -> Evidence:

@@ -74,7 +74,7 @@ class FileTokenizer:
                 sentence("input.tokenizer_not_read", file=path.name, error=str(error)[:200]),
                 sentence("input.save_tokenizer_again"),
             ) from None
-        self._none_such: InputError | None = None
+        self._none_such: RunFailure | None = None
         around = self._put_around(path)
         self.used = TokenizerUsed("file", sha256(data).hexdigest(), versions((LIBRARY,)).get(LIBRARY, ""), around)
 
@@ -96,9 +96,11 @@ class FileTokenizer:
         for name, token in texts.items():
             found = self._tokenizer.token_to_id(token)
             if found is None:
-                self._none_such = InputError(
+                self._none_such = RunFailure(
+                    "bad_input",
                     sentence("input.token_added_unknown", file=CONFIG, field=f"add_{name}_token", token=token),
                     sentence("input.save_tokenizer_again"),
+                    "prepare",
                 )
                 return None
             around[name] = found

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.errors import InputError, OdbError, RunFailure, disk_is_full
 from bench.jobs import Failed
 from bench.record.record import Failure
-from bench.record.shown.redact import without_paths
+from bench.record.shown.redact import stated_temporary, without_paths
 from bench.words import Sentence, sentence
 
 MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
@@ -56,7 +56,7 @@ def _full_disk(error: OSError) -> tuple[Sentence, Sentence]:
 def _is_temporary(path: str) -> bool:
     """Whether it lies where this process' temporary files go: where ``tempfile`` has found room, or where the variables
     say. ``tempfile`` is not asked, since it writes a file to find out, for which the disk may have no room."""
-    folders = filter(None, (tempfile.tempdir, *(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))))
+    folders = filter(None, (tempfile.tempdir, stated_temporary()))
     with suppress(OSError):
         return any(Path(path).resolve().is_relative_to(Path(folder).resolve()) for folder in folders)
     return False

@@ -4,10 +4,10 @@ Graphs name their nodes like absolute paths, ``/model/layers.0/Add``. A word is 
 looks like one and no folder of this machine begins as it does; in the value of an option every absolute path is cut.
 """
 
+import os
 import re
 import sys
 import tempfile
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -94,10 +94,17 @@ def _is_folder(root: str) -> bool:
     return Path(root).is_dir()
 
 
+def stated_temporary() -> str:
+    """The folder for temporary files by the variables, in the order of ``tempfile``; "" where none is set."""
+    return next(filter(None, map(os.environ.get, ("TMPDIR", "TEMP", "TMP"))), "")
+
+
 @cache
 def _own_folders() -> tuple[str, ...]:
     """Where this process and its user live; the longest first."""
     folders = {str(Path.home()), str(Path.cwd()), sys.prefix, sys.base_prefix}
-    with suppress(OSError):  # it writes a file to find the folder out, for which no disk may have room
+    try:
         folders.add(tempfile.gettempdir())
+    except OSError:  # it writes a file to find the folder out, for which no disk may have room
+        folders |= {stated_temporary()}
     return tuple(sorted((f for f in folders if len(f) > 3), key=len, reverse=True))

@@ -95,12 +95,12 @@ class Fields:
             raise self.wrong(key, sentence("checkpoint.list_of_choices", length=length, listed=listed))
         return value[:length]
 
-    def tokens(self, key: str, vocab: int) -> tuple[int, ...]:
-        """Ids of tokens below ``vocab``: a whole number or a list of them."""
+    def tokens(self, key: str) -> tuple[int, ...]:
+        """Ids of tokens: a whole number or a list of them."""
         value = self.values.get(key)
         found = value if isinstance(value, list) else [] if value is None else [value]
-        if not all(type(token) is int and 0 <= token < vocab for token in found):
-            raise self.wrong(key, sentence("checkpoint.ids_of_tokens", vocab=vocab))
+        if not all(type(token) is int and 0 <= token <= MOST for token in found):
+            raise self.wrong(key, sentence("checkpoint.ids_of_tokens"))
         return tuple(found)
 
     def refuse_unless(self, key: str, *harmless: object) -> None:

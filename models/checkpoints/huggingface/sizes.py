@@ -110,22 +110,21 @@ def decoder_config(config: Fields, generation: Fields) -> DecoderConfig:
     gemma = family.name == "gemma3"
     layers = config.integer("num_hidden_layers", most=MOST_LAYERS)
     kinds, window = _kinds(config, family, layers, context)
-    vocab = config.integer("vocab_size", most=1 << 24)
     return DecoderConfig(
         dim=dim,
         layers=layers,
         heads=heads,
         kv_heads=_kv_heads(config, family, heads),
         hidden=config.integer("intermediate_size", most=1 << 24),
-        vocab=vocab,
+        vocab=config.integer("vocab_size", most=1 << 24),
         context=context,
         tied=config.flag("tie_word_embeddings", family.tied),
         qkv_bias=family.qkv_bias or attention_bias,
         output_bias=attention_bias,
         feed_forward_bias=mlp_bias,
         epsilon=config.number("rms_norm_eps"),
-        bos=next(iter(_special(config, generation, "bos_token_id", vocab)), None),
-        eos=_special(config, generation, "eos_token_id", vocab),
+        bos=next(iter(generation.tokens("bos_token_id") or config.tokens("bos_token_id")), None),
+        eos=generation.tokens("eos_token_id") or config.tokens("eos_token_id"),
         head_width=head_dim,
         query_key_norm=family.query_key_norm,
         output_norms=gemma,
@@ -141,10 +140,6 @@ def decoder_config(config: Fields, generation: Fields) -> DecoderConfig:
         rope_divisors=angles.divisors,
         rope_magnitude=angles.magnitude,
     )
-
-
-def _special(config: Fields, generation: Fields, key: str, vocab: int) -> tuple[int, ...]:
-    return generation.tokens(key, vocab) or config.tokens(key, vocab)
 
 
 def _refuse_what_is_not_computed(config: Fields) -> None:

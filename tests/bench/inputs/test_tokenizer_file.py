@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from stories_tokenizer import write_tokenizer
 
 from bench.contracts import DecoderSpec, Scenario, Source
-from bench.errors import InputError
+from bench.errors import InputError, RunFailure
 from bench.inputs.prompts import Prompt
 from bench.inputs.tokenizer_file import FileTokenizer, counted, longest, tokenizer_beside, tokenizer_of
 from bench.record.record import RecordedRun
@@ -138,7 +138,7 @@ def test_a_token_to_put_in_front_that_is_none(tmp_path: Path) -> None:
     config = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "bos_token": "<s>"}
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
     tokenizer = FileTokenizer(byte_level(tmp_path))
-    with pytest.raises(InputError, match=r'tokenizer_config.json: add_bos_token is true, and "<s>" is no token'):
+    with pytest.raises(RunFailure, match=r'tokenizer_config.json: add_bos_token is true, and "<s>" is no token'):
         tokenizer.encode("x")
     assert 1 == len(tokenizer.encode("x", special=False))
 

@@ -153,6 +153,21 @@ def test_the_evaluation_has_room_for_every_question_that_fits_the_context(tmp_pa
         room(TextLimits(), 20, 1025)
 
 
+class WithoutBeginning(Bytes):
+    """Its configuration puts a token before a text that is none."""
+
+    def encode(self, text: str, special: bool = True) -> np.ndarray:
+        raise RunFailure("bad_input", "no such token", "", "prepare")
+
+
+def test_a_tokenizer_that_makes_no_tokens_is_left_to_the_engines_own(tmp_path: Path) -> None:
+    """With why, as the reason of a run that has no other."""
+    written(tmp_path / "q.jsonl", question(20))
+    found = foreseen_texts(tmp_path, replace(DECODER, context_length=1024), lambda: (WithoutBeginning(), None))  # type: ignore[arg-type,return-value]
+    assert found.failure is not None
+    assert "no such token" in str(found.failure.sentence)
+
+
 def test_the_time_that_questions_may_take_grows_with_their_choices(tmp_path: Path) -> None:
     """Each choice goes through the model with the whole question: 1,000 of them are not the few windows that the file
     would be as a text. A file that is no questions is counted by its bytes."""

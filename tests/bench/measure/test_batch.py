@@ -115,7 +115,7 @@ def test_pages_show_the_sizes_side_by_side() -> None:
         assert "Batch sizes" in shown
         assert "2.00×" in shown
         assert "4.00×" in shown
-        assert "4000 samples/s" in shown
+        assert "4,000 samples/s" in shown
     assert "Batch sizes" not in HtmlReport().render(runs[:1]).decode()
     with speaking("ko"):
         assert "배치 크기별" in HtmlReport().render(runs).decode()

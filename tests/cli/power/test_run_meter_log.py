@@ -192,7 +192,7 @@ def test_a_clock_that_jumps_forward(run: RecordedRun, tmp_path: Path) -> None:
     os.utime(file, ns=(START_NS, START_NS))
     found = joined(run, tmp_path, f"{file}:zone=UTC")
     assert (found.status, codes(stored(tmp_path))) == (3, ["meter_uncertain"])
-    assert "The clock jumps ahead by 7201 s" in " ".join(found.told)
+    assert "The clock jumps ahead by 7,201 s" in " ".join(found.told)
 
 
 def test_a_clock_that_jumps_back(run: RecordedRun, tmp_path: Path) -> None:
